@@ -63,6 +63,13 @@ describe("a tool of the real CLI at a node", function () {
         () => undefined,
       );
       await eventually("the tool", async () => (await a.children()).length >= 2);
+      // What the node has not stored yet is lost with it.
+      await eventually("the prompt in the store", async () => {
+        const [{ stored = 0 } = {}] = await cluster.query(
+          "SELECT count(*) AS stored FROM transcripts WHERE lines LIKE '%two [[bash%'",
+        );
+        return Number(stored) > 0;
+      });
       const startedAt = performance.now();
       await begin(a);
       const gone = eventually(

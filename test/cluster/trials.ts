@@ -89,7 +89,10 @@ async function perform(trial: Trial, cluster: Cluster, leaseMs: number): Promise
   await load.open(a);
   for (const session of load.sessions) await load.prompt(a, session, SHORT_MS);
   const busy = load.sessions.slice(IDLE).map((session) => load.prompt(a, session, BUSY_MS));
-  await eventually("busy sessions", async () => (await a.children()).length >= BUSY);
+  await eventually("busy sessions", async () => {
+    const [{ open = 0 } = {}] = await cluster.query(`SELECT count(*) AS open FROM turns WHERE "end" IS NULL`);
+    return Number(open) === BUSY && (await a.children()).length >= BUSY;
+  });
 
   const before = performance.now();
   const since = () => performance.now() - before;
