@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Kernel } from "@claudeway/kernel";
 import { openAudit, openLedger } from "@claudeway/ledger-sqlite";
-import { type AuditLog, GatewayError, type Ledger } from "@claudeway/ports";
+import { type AuditLog, CommitInDoubt, GatewayError, type Ledger } from "@claudeway/ports";
 import { AccountLimits } from "@claudeway/scheduling";
 import { expect } from "chai";
 import { pino } from "pino";
@@ -162,6 +162,15 @@ describe("a turn of a node whose sessions may go to another one", () => {
     expect(await linesOf()).to.have.length(0);
     expect(await undertake()).to.deep.equal([turn.info.id]);
     expect(await linesOf()).to.have.length(1);
+  });
+
+  it("has no success, and 503, if it is unknown whether its end is in the books", async () => {
+    const turn = await running(one, await session(one));
+    Object.assign(ledger.turns, { end: () => Promise.reject(new CommitInDoubt("ledger: unknown")) });
+    goOn();
+    const { outcome, error } = await turn.ended;
+    expect(outcome.response).to.include({ success: false, result: "", code: "UNAVAILABLE" });
+    expect(error).to.include({ code: "UNAVAILABLE", status: 503 });
   });
 
   it("does not begin at a node that has lost the session, and costs nothing", async () => {
