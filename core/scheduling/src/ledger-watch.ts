@@ -1,19 +1,27 @@
-import { GatewayError, type Ledger } from "@claudeway/ports";
+import { GatewayError, type Ledger, LedgerError } from "@claudeway/ports";
 
 /** The interval of checks of the ledger file, in ms. */
 const LOOK_EVERY_MS = 5000;
-/** Seconds after which a client may retry: the file must be restored first. */
-const RETRY_SECS = 60;
-const REMOVED =
-  "the ledger's file is missing; no new turn begins until it is restored or the gateway is restarted";
+/** `retrySecs`: after which a client may retry. A file must be restored first; a database may be back soon. */
+const REMOVED = {
+  message:
+    "the ledger's file is missing; no new turn begins until it is restored or the gateway is restarted",
+  retrySecs: 60,
+  over: "the ledger's file is available again",
+};
+const SILENT = {
+  message: "the ledger does not answer; no new turn begins until it does",
+  retrySecs: 5,
+  over: "the ledger answers again",
+};
 
 /**
- * Detects when the ledger's file is removed or replaced while the gateway runs. Writes would then succeed, but be lost
- * with the process.
+ * Detects when the ledger's file is removed or replaced while the gateway runs: writes would then succeed, but be lost with
+ * the process. Detects, too, when its database does not answer.
  */
 export class LedgerWatch {
   #timer: NodeJS.Timeout | undefined;
-  #isGone = false;
+  #outage: typeof REMOVED | undefined;
 
   constructor(
     private readonly ledger: Pick<Ledger, "checkFile">,
@@ -31,11 +39,12 @@ export class LedgerWatch {
     clearInterval(this.#timer);
   }
 
-  /** Throws UNAVAILABLE while the file is missing. */
+  /** Throws UNAVAILABLE while the file is missing, or the database does not answer. */
   check(): void {
-    if (!this.#isGone) return;
-    throw new GatewayError("UNAVAILABLE", REMOVED, {
-      headers: { "retry-after": String(RETRY_SECS) },
+    if (this.#outage === undefined) return;
+    const { message, retrySecs } = this.#outage;
+    throw new GatewayError("UNAVAILABLE", message, {
+      headers: { "retry-after": String(retrySecs) },
       details: { reason: "ledger_unavailable" },
     });
   }
@@ -45,10 +54,14 @@ export class LedgerWatch {
       () => undefined,
       (error: unknown) => error,
     );
-    const isGone = problem !== undefined;
-    if (isGone === this.#isGone) return;
-    this.#isGone = isGone;
-    if (isGone) this.log.error({ err: problem }, REMOVED);
-    else this.log.info("the ledger's file is available again");
+    const before = this.#outage;
+    this.#outage = problem === undefined ? undefined : outageOf(problem);
+    if (this.#outage === before) return;
+    if (this.#outage !== undefined) this.log.error({ err: problem }, this.#outage.message);
+    else if (before !== undefined) this.log.info(before.over);
   }
+}
+
+function outageOf(problem: unknown): typeof REMOVED {
+  return problem instanceof LedgerError && problem.mayPass ? SILENT : REMOVED;
 }
