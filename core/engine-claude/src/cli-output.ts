@@ -8,8 +8,8 @@ type Line = SDKMessage | { readonly type: `control_${string}` | "keep_alive" | "
 /** Takes what the CLI says about its transcripts. */
 export interface MirrorOutput {
   take(path: string, entries: readonly unknown[]): void;
-  /** Resolves when what was taken is stored. Never rejects. */
-  flush(): Promise<void>;
+  /** Resolves when what was taken is stored. False: no result may be given any more. Never rejects. */
+  flush(): Promise<boolean>;
   /** The output has ended. */
   ended(): void;
 }
@@ -58,7 +58,7 @@ export class CliOutput {
       const message = this.#queue.shift();
       if (message !== undefined) {
         // What is answered must be stored: another node may go on with it.
-        if (message.type === "result" && this.mirror !== undefined) await this.mirror.flush();
+        if (message.type === "result" && (await this.mirror?.flush()) === false) continue;
         yield message;
         // Whoever waited for the end of the turn must have worked it off before anything that follows is read.
         if (message.type === "result") await nextRound();

@@ -288,8 +288,11 @@ export interface ProcessMirror {
   take(path: string, entries: readonly unknown[]): void;
   /** Notes a line that the gateway itself has added to a conversation. */
   add(conversation: string, line: string): void;
-  /** Resolves when everything so far is stored, or known to be lacking. Never rejects. */
-  flush(): Promise<void>;
+  /**
+   * Resolves when everything so far is stored, or known to be lacking. False: the session is another node's, and what the CLI
+   * has said since counts for nothing. Never rejects.
+   */
+  flush(): Promise<boolean>;
   /** The process has ended, and its output was read. Never rejects. */
   close(): Promise<void>;
 }

@@ -58,13 +58,15 @@ export class TranscriptMirror {
   #waiting: Waiting[] = [];
   #chars = 0;
   #sending: Promise<void> | undefined;
-  #state: "whole" | "lacking" | "over" = "whole";
+  /** "fenced": the session is another node's. */
+  #state: "whole" | "lacking" | "over" | "fenced" = "whole";
   readonly #leave = () => this.#fence();
 
   constructor(private readonly parts: MirrorParts) {}
 
+  /** Whether all that the files have is stored. */
   get isWhole(): boolean {
-    return this.#state !== "lacking";
+    return this.#state === "whole" || this.#state === "over";
   }
 
   /** The epoch under which it stores; undefined before the first entry. */
@@ -100,10 +102,11 @@ export class TranscriptMirror {
     else this.#send();
   }
 
-  /** Resolves when everything so far is stored, or known to be lacking. Never rejects. */
-  async flush(): Promise<void> {
+  /** See `ProcessMirror.flush`. */
+  async flush(): Promise<boolean> {
     while (this.#sending !== undefined) await this.#sending;
     if (this.#state === "lacking") await this.#repair();
+    return this.#state !== "fenced";
   }
 
   /** The CLI has ended. */
@@ -181,7 +184,7 @@ export class TranscriptMirror {
 
   /** What is not stored by now never will be: the session is another's. */
   #fence(): void {
-    this.#state = "over";
+    this.#state = "fenced";
     this.parts.fenced();
   }
 
