@@ -130,10 +130,11 @@ describe("the mirror of a transcript", () => {
     const one = mirror();
     store.faults.push(new FencedError(ID));
     one.take(PATH, [entry("1")]);
-    await one.flush();
+    expect(await one.flush(), "whether a result may be given").to.equal(false);
     one.take(PATH, [entry("2")]);
     await one.close();
     expect([store.appends, fenced, lost.length]).to.deep.equal([1, 1, 0]);
+    expect(one.isWhole, "whether its files may be noted as current").to.equal(false);
   });
 
   it("stores nothing without a claim", async () => {
