@@ -106,6 +106,18 @@ describe("the mirror of a transcript", () => {
     expect(lost).to.deep.equal([]);
   });
 
+  it("lets no result through if the session is lost while a repair fails", async () => {
+    const one = mirror();
+    store.faults.push(...[1, 2, 3, 4].map(() => new Error("away")));
+    one.take(PATH, [entry("1")]);
+    await one.flush();
+    store.faults.push(new Error("away"));
+    const flushed = one.flush();
+    claims.abort();
+    expect(await flushed).to.equal(false);
+    expect([fenced, one.isWhole]).to.deep.equal([1, false]);
+  });
+
   it("says once that entries are lost, and stores them from the file with the next flush that can", async () => {
     const one = mirror();
     store.faults.push(...[1, 2, 3].map(() => new Error("away")));

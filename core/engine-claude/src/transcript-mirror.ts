@@ -210,8 +210,11 @@ export class TranscriptMirror {
       while (this.#sending !== undefined) await this.#sending;
     } catch (error) {
       this.#sending = undefined;
-      this.#state = "lacking";
       this.#waiting = [];
+      this.#chars = 0;
+      // The session may have been lost meanwhile, whatever the repair failed with.
+      if (this.#state === "fenced") return;
+      this.#state = "lacking";
       if (error instanceof FencedError) this.#fence();
     }
   }
