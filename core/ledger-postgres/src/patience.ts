@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 const FIRST_PAUSE_MS = 25;
 const MAX_PAUSE_MS = 1000;
 
@@ -19,23 +21,11 @@ export class Patience {
     // At random, so that those that met on a row do not meet again.
     const ms = longest * (0.5 + Math.random() / 2);
     if (this.#isOver(ms)) return false;
-    await this.#sleep(ms);
+    await sleep(ms, undefined, { signal: this.signal }).catch(() => undefined);
     return !this.#isOver(0);
   }
 
   #isOver(inMs: number): boolean {
     return this.signal?.aborted === true || performance.now() + inMs > this.#until;
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.signal?.removeEventListener("abort", wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, ms);
-      this.signal?.addEventListener("abort", wake, { once: true });
-    });
   }
 }

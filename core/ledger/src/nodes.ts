@@ -12,7 +12,7 @@ import { instant, integer, text } from "./rows.js";
 import type { Sql, Work } from "./sql.js";
 
 /** States of a start of a node that may have sessions and work for them. */
-const LIVES = "state IN ('up', 'draining')";
+export const LIVES = "state IN ('up', 'draining')";
 const STATES: readonly NodeState[] = ["up", "draining", "left", "dead"];
 const NEXT_INCARNATION = `
 INSERT INTO counters (name, value) VALUES ('incarnation', 1)

@@ -1,5 +1,5 @@
 import type { ClaimOutcome, NodeAddress, NodeStart, TurnRecord } from "@claudeway/ports";
-import { lives, staysAlive } from "./nodes.js";
+import { LIVES, lives, staysAlive } from "./nodes.js";
 import type { Row } from "./rows.js";
 import { integer, maybeText, text } from "./rows.js";
 import type { Sql, Work } from "./sql.js";
@@ -7,7 +7,7 @@ import { SELECT_TURN, toTurn } from "./turn-row.js";
 
 /** The node that has a session, if that start of it lives. */
 const OWNER = `SELECT n.node, n.incarnation, n.url FROM sessions s
-  JOIN nodes n ON n.node = s.owner AND n.incarnation = s.owner_incarnation AND n.state IN ('up', 'draining')
+  JOIN nodes n ON n.node = s.owner AND n.incarnation = s.owner_incarnation AND n.${LIVES}
   WHERE s.id = ?`;
 const TURN_LIVES = lives("t.node", "t.incarnation");
 const SESSION_HELD = lives("s.owner", "s.owner_incarnation");

@@ -43,8 +43,8 @@ const LISTED = "kind = 'session' AND deleted_at IS NULL";
 /** Whether a living start of a node has the session; on one machine, none. */
 const HELD = lives("s.owner", "s.owner_incarnation");
 
-/** Under which a session is written. */
-type Epoch = Pick<Claim, "epoch">;
+/** The epoch under which a session is written. */
+export type Epoch = Pick<Claim, "epoch">;
 
 export class SessionTable {
   /** Sessions as they were read since anything was written, by this process alone: clients ask for the same ones again. */

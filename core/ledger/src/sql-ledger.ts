@@ -38,27 +38,26 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     transcripts,
   } = tables;
   let open = true;
+  const perform = async <Result>(work: () => Work<Result>, order?: string): Promise<Result> => {
+    if (!open) throw new LedgerError("the ledger is closed");
+    return database.perform(work, order);
+  };
   const performed =
     <Args extends unknown[], Result>(call: (...args: Args) => Work<Result>) =>
-    async (...args: Args): Promise<Result> => {
-      if (!open) throw new LedgerError("the ledger is closed");
-      return database.perform(() => call(...args));
-    };
+    (...args: Args): Promise<Result> =>
+      perform(() => call(...args));
   const beating =
     <Args extends unknown[], Result>(call: (...args: Args) => Work<Result>) =>
-    async (...args: Args): Promise<Result> => {
-      if (!open) throw new LedgerError("the ledger is closed");
-      return database.perform(() => call(...args), BEATS);
-    };
+    (...args: Args): Promise<Result> =>
+      perform(() => call(...args), BEATS);
   /** Work for what the first argument names: callers need not wait for one piece before they call for the next. */
   const inOrder =
     <Args extends [string | { readonly id: string }, ...unknown[]], Result>(
       call: (...args: Args) => Work<Result>,
     ) =>
-    async (...args: Args): Promise<Result> => {
-      if (!open) throw new LedgerError("the ledger is closed");
+    (...args: Args): Promise<Result> => {
       const [of] = args;
-      return database.perform(() => call(...args), typeof of === "string" ? of : of.id);
+      return perform(() => call(...args), typeof of === "string" ? of : of.id);
     };
   /** Not before what this gateway has yet to write of the session. */
   const release = inOrder((sessionId: string, by: NodeStart, epoch: number) =>

@@ -1,6 +1,5 @@
 import {
   type ChildNote,
-  type Claim,
   FencedError,
   LedgerError,
   type NewTurn,
@@ -27,7 +26,7 @@ import type { PriceTable } from "./prices.js";
 import { type QuotaTable, useOf } from "./quota.js";
 import type { Row } from "./rows.js";
 import { integer, maybeText, text, toMs } from "./rows.js";
-import { changeModel, refuseOldEpoch } from "./sessions.js";
+import { changeModel, type Epoch, refuseOldEpoch } from "./sessions.js";
 import { sharesToJson } from "./share-json.js";
 import { type Booked, book, join, restOf, toUsage } from "./shares.js";
 import type { Sql, Work } from "./sql.js";
@@ -45,9 +44,6 @@ const SESSION_EPOCH = "(SELECT s.epoch FROM sessions s WHERE s.seq = session_seq
 const SAME_EPOCH = `epoch = ${SESSION_EPOCH}`;
 /** The turn with this number, if it is open and its session has not changed hands. */
 const OWN_EPOCH = `seq = ? AND "end" IS NULL AND ${SAME_EPOCH}`;
-
-/** Under which a session is written. */
-type Epoch = Pick<Claim, "epoch">;
 
 export class TurnTable {
   /** Turns whose cost is known since the end of the turn with this id. */
@@ -171,7 +167,7 @@ export class TurnTable {
       turnId,
       { end: "lost", response, usage, durationMs, queuedMs: 0, exitCode: null, model },
       { at, sinceParked, cliTotals: totalsAfter?.(sinceParked) },
-      // Whoever finds it may record it: its session has gone to nobody, or to another node.
+      // Whoever finds it may record it: its session is free, or another node has it.
       () => undefined,
     );
     return yield* this.get(turnId);
