@@ -15,7 +15,7 @@ export async function nodesOf({ config: { cluster } }: LoadedConfig): Promise<st
   }
 }
 
-export function tableOf(nodes: readonly NodeRecord[]): string {
+function tableOf(nodes: readonly NodeRecord[]): string {
   const rows = [TITLES, ...nodes.map(cellsOf)];
   const widths = TITLES.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lineOf = (row: readonly string[]) =>

@@ -364,18 +364,12 @@ export class ClaudeEngine implements Engine {
       return { child: kept, process, turn: answered, placed: false };
     }
     if (resume && (await this.#prepare(turn)) === "lacking") return "incomplete";
-    const placed: PlacedTurn | "missing" = resume
+    const prompt: PlacedTurn | "missing" = resume
       ? await placePrompt(turn, this.options.log)
       : { turn: withResults(turn, []), placed: false };
-    if (placed === "missing") return "no conversation";
-    const begin = () => this.#start(turn, resume, placed);
-    const { placed: isPlaced, turn: placedTurn } = placed;
-    return {
-      child: await this.#pool.start(begin, stop),
-      process: "cold",
-      turn: placedTurn,
-      placed: isPlaced,
-    };
+    if (prompt === "missing") return "no conversation";
+    const child = await this.#pool.start(() => this.#start(turn, resume, prompt), stop);
+    return { child, process: "cold", turn: prompt.turn, placed: prompt.placed };
   }
 
   /** Brings the conversation to this node, if another one has had it. */

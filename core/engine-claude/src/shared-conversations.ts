@@ -7,7 +7,7 @@ import { layOut } from "./lay-out.js";
 import { placeTranscript } from "./place-transcript.js";
 import { Transcript } from "./transcript.js";
 import { type Repaired, TranscriptMirror } from "./transcript-mirror.js";
-import { readNote, type TranscriptNote, writeNote } from "./transcript-note.js";
+import { readNote, removeNote, type TranscriptNote, writeNote } from "./transcript-note.js";
 import { keyOf, placeOf, type TranscriptPlace } from "./transcript-parts.js";
 import { linesOf, repairTranscript, storedParts } from "./transcript-repair.js";
 
@@ -340,7 +340,7 @@ async function removeOthers(conversation: string, place: TranscriptPlace): Promi
   for (const other of await othersOf(conversation, place)) {
     if ((await sizeOf(other)) === 0) continue;
     await rm(other.path, { force: true });
-    await rm(placeOf(other, "", ".stored.json").path, { force: true });
+    await removeNote(other);
     await rm(join(dirname(other.path), conversation, "subagents"), { recursive: true, force: true });
   }
 }

@@ -1,5 +1,6 @@
 import { isAbsolute, relative, sep } from "node:path";
 import type { TranscriptPart } from "@claudeway/ports";
+import { isObject } from "@claudeway/schemas";
 
 /** Longer parts are split, in characters; one line may be longer. */
 const MAX_PART_CHARS = 1024 * 1024;
@@ -75,8 +76,7 @@ export function metadataIn(line: string): string | undefined {
 export function keyOf(line: string): string {
   try {
     const entry: unknown = JSON.parse(line);
-    const uuid = typeof entry === "object" && entry !== null && "uuid" in entry ? entry.uuid : undefined;
-    return typeof uuid === "string" ? uuid : line;
+    return isObject(entry) && typeof entry["uuid"] === "string" ? entry["uuid"] : line;
   } catch {
     return line;
   }
