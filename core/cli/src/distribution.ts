@@ -5,8 +5,7 @@ import { openAudit, openLedger } from "@claudeway/ledger-sqlite";
 
 /**
  * The parts that the command ships: the Claude CLI as the engine, SQLite or PostgreSQL as the ledger, files as the audit
- * log. The packages for PostgreSQL and for clusters are loaded
- * only if they are used.
+ * log. The packages for PostgreSQL and for clusters are loaded only if they are used.
  */
 export const DISTRIBUTION: Distribution = {
   findEngine: claudeSource,

@@ -1,4 +1,4 @@
-/** How often is looked for the parent process, in ms. */
+/** How often the parent process is checked, in ms. */
 const LOOK_EVERY_MS = 1000;
 
 /** A script that leaves the gateway behind on purpose. */

@@ -372,7 +372,7 @@ export class ClaudeEngine implements Engine {
     return { child, process: "cold", turn: prompt.turn, placed: prompt.placed };
   }
 
-  /** Brings the conversation to this node, if another one has had it. */
+  /** Brings the conversation to this node if another node had it last. */
   async #prepare(turn: EngineTurn): Promise<Preparation> {
     const use = turn.restart ? "accept loss" : "go on";
     return (await this.#shared?.prepare(cliSessionOf(turn), turn.spawn, use, turn.info.sessionId)) ?? "whole";

@@ -5,10 +5,10 @@ import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
 /** A line of the CLI: a message, or a part of the protocol between the CLI and the SDK. */
 type Line = SDKMessage | { readonly type: `control_${string}` | "keep_alive" | "transcript_mirror" };
 
-/** Takes what the CLI says about its transcripts. */
+/** Receives what the CLI writes to its transcripts, as it reports it. */
 export interface MirrorOutput {
   take(path: string, entries: readonly unknown[]): void;
-  /** Resolves when what was taken is stored. False: no result may be given any more. Never rejects. */
+  /** Resolves when everything so far is stored. False: no result may be passed on any more. Never rejects. */
   flush(): Promise<boolean>;
   /** The output has ended. */
   ended(): void;

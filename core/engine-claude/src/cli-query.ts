@@ -19,8 +19,8 @@ export type StartQuery = (params: {
   readonly mirror?: MirrorOutput | undefined;
 }) => CliQuery;
 
-/** The CLI's option that makes it say what it writes to its transcripts; the SDK's `sessionStore` sets it, too. */
-const SAYS_WHAT_IT_WRITES = { "session-mirror": null };
+/** The CLI's option that makes it report what it writes to its transcripts; the SDK's `sessionStore` sets it, too. */
+const REPORTS_WRITES = { "session-mirror": null };
 
 /**
  * The SDK's `query`, whose messages are read around it: its own way from the pipe to its caller costs about three times
@@ -34,7 +34,7 @@ export const startQuery: StartQuery = ({ prompt, options, mirror }) => {
     prompt,
     options: {
       ...options,
-      ...(mirror !== undefined && { extraArgs: { ...options.extraArgs, ...SAYS_WHAT_IT_WRITES } }),
+      ...(mirror !== undefined && { extraArgs: { ...options.extraArgs, ...REPORTS_WRITES } }),
       spawnClaudeCodeProcess: (how) => {
         const child = spawn(how);
         child.stdout = output.divert(child.stdout);

@@ -9,14 +9,14 @@ import { isSubpath, metadataIn, placeOf, type TranscriptPlace } from "./transcri
 const BATCH_CHARS = 4 * 1024 * 1024;
 
 export interface LaidOut {
-  /** The number of the last part; 0 if there was none. */
+  /** The number of the last part; 0 if nothing was stored. */
   readonly seq: number;
   readonly entries: number;
 }
 
 /**
- * Writes the files of a conversation where its CLI looks for them, those of subagents first: as long as the conversation's own
- * is not there, none of it is. Rejects if a place is outside of the CLI's folder.
+ * Writes the files of a conversation where its CLI looks for them. Those of subagents get their names first: without its own
+ * file, the CLI does not find a conversation. Rejects if a place is outside of the CLI's folder.
  */
 export async function layOut(parts: AsyncIterable<StoredPart>, place: TranscriptPlace): Promise<LaidOut> {
   const files = new LaidOutFiles(place);

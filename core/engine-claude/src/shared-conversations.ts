@@ -21,7 +21,10 @@ interface LocalFile {
   readonly note: TranscriptNote | undefined;
 }
 
-/** What the node can go on with: all of the conversation, or "lacking" its end, which another node's file has. */
+/** What a conversation is prepared for; see `prepare`. */
+type Use = "read" | "go on" | "accept loss";
+
+/** What the node can resume: the whole conversation, or one "lacking" its end, which is in another node's file. */
 export type Preparation = "whole" | "lacking";
 
 /** What a process's CLI has written to. */
@@ -52,15 +55,10 @@ export class SharedConversations {
    * Brings the node's file of a conversation up to date. Rejects if the store can't be read, the file can't be written, or the
    * conversation is another session's: the CLI says which one it goes on with, and its tools may speak for it.
    *
-   * @param use it is only read; or it is gone on with, and what only this node's file has is stored first; or that, also
-   *   without what only another node's file has
+   * @param use "read": it is only read. "go on": a CLI resumes it, after what only this node's file has is stored. "accept
+   *   loss": the same, even without what only another node's file has
    */
-  prepare(
-    conversation: string,
-    spawn: Spawn,
-    use: "read" | "go on" | "accept loss",
-    sessionId = conversation,
-  ): Promise<Preparation> {
+  prepare(conversation: string, spawn: Spawn, use: Use, sessionId = conversation): Promise<Preparation> {
     const before = this.#order.get(conversation) ?? Promise.resolve();
     const prepared = before.then(() => this.#prepare(conversation, spawn, use, sessionId));
     const settled = prepared.catch(() => undefined);
@@ -130,12 +128,7 @@ export class SharedConversations {
     };
   }
 
-  async #prepare(
-    conversation: string,
-    spawn: Spawn,
-    use: "read" | "go on" | "accept loss",
-    sessionId: string,
-  ): Promise<Preparation> {
+  async #prepare(conversation: string, spawn: Spawn, use: Use, sessionId: string): Promise<Preparation> {
     const { transcripts } = this.shared;
     const stored = await transcripts.find(conversation);
     if (stored !== undefined && stored.sessionId !== sessionId)

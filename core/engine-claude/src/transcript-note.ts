@@ -7,11 +7,11 @@ import { placeOf, type TranscriptPlace } from "./transcript-parts.js";
 
 /** What a node knows of its own file of a conversation, in a file beside it. */
 export interface TranscriptNote {
-  /** Under which the node had the session: nothing that was stored up to here and under this epoch is news to the file. */
+  /** The epoch under which the node had the session: the file contains everything stored up to it. */
   readonly epoch: number;
-  /** The last stored part of which it is known. */
+  /** The number of the last stored part that the file is known to contain. */
   readonly seq: number;
-  /** The size of the file when this was written; another size: its end may not be stored. */
+  /** The size of the file when this was written. If it differs, the end of the file may not be stored. */
   readonly size: number;
   /** The epoch under which entries of this file could not be stored. */
   readonly lacking?: number;
@@ -19,7 +19,7 @@ export interface TranscriptNote {
 
 const MAX_NOTE_BYTES = 1024;
 
-/** Undefined if there is none, or it can't be read: the file is then not known to be current. */
+/** Undefined if the note is missing or can't be read: the file is then not known to be current. */
 export async function readNote(place: TranscriptPlace): Promise<TranscriptNote | undefined> {
   const { path, env } = notePlace(place);
   try {

@@ -18,9 +18,9 @@ export interface TranscriptPlace {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** What the CLI calls lines that it writes for its own use only, and does not mirror. */
+/** Begins lines that the CLI writes for its own use and does not mirror. */
 const OWN_LINES = '{"type":"api-request';
-/** What a subagent's `.meta.json` contains. */
+/** Begins a line that stands for a subagent's `.meta.json`. */
 const METADATA = '{"type":"agent_metadata",';
 
 /**
@@ -72,7 +72,7 @@ export function metadataIn(line: string): string | undefined {
   return line.startsWith(METADATA) ? `{${line.slice(METADATA.length)}` : undefined;
 }
 
-/** The id of a line's entry. Lines without one are told apart by what they say. */
+/** The id of a line's entry. Without one, the line itself. */
 export function keyOf(line: string): string {
   try {
     const entry: unknown = JSON.parse(line);

@@ -77,7 +77,7 @@ export async function repairTranscript(
   return { end, known, filesLack: missing.size > 0 };
 }
 
-/** The lines of a file that the CLI mirrors; none if it can't be read. */
+/** The lines of a file that the CLI mirrors. Empty if the file can't be read. */
 export async function* linesOf(place: TranscriptPlace, subpath: string): AsyncGenerator<string, void> {
   const { path, env } = placeOf(place, subpath);
   const file = await openTranscript(path, env).catch(() => undefined);
@@ -96,7 +96,7 @@ export async function* linesOf(place: TranscriptPlace, subpath: string): AsyncGe
   if (metadata !== undefined) yield metadata;
 }
 
-/** A CLI that was killed may leave a torn line, which the next one goes on after. */
+/** A CLI that was killed may leave a torn line, and the next CLI writes after it. */
 function isWhole(line: string): boolean {
   try {
     JSON.parse(line);

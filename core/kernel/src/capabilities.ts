@@ -320,7 +320,7 @@ export interface ConfiguredKey {
   /** True if the gateway made it because none was configured. */
   readonly generated: boolean;
   readonly secretLength: number;
-  /** Differs for another secret, and tells nothing else of it. */
+  /** Differs for another secret, and reveals nothing else about it. */
   readonly fingerprint?: string;
 }
 

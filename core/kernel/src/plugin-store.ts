@@ -65,8 +65,8 @@ export interface PluginStore {
   /** The entries whose keys begin with `prefix`; all for an empty one. */
   list(prefix: string, options?: StoreListOptions): Promise<StorePage>;
   /**
-   * Calls `changed` when the entry was changed, within about a second, also by this gateway; if that rejects, again later.
-   * Only where several gateways share the ledger: on a single machine nothing changes without the plugin. Call it before
+   * Calls `changed` within about a second after a change of the entry, including changes by this gateway. If `changed`
+   * rejects, it is called again later. Does nothing on a single machine, where only the plugin itself writes. Call it before
    * the plugin reads what it keeps in memory. Ends when the signal is aborted: pass `kernel.signal`.
    */
   watch(key: string, signal: AbortSignal, changed: () => void | Promise<void>): Promise<void>;

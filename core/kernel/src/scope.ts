@@ -138,7 +138,7 @@ export class PluginResources {
     return [...this.#notices];
   }
 
-  /** Whether it said what one gateway must do for all. */
+  /** Whether the plugin called `lead`. */
   get leads(): boolean {
     return this.#leads;
   }

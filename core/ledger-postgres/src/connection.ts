@@ -9,7 +9,7 @@ import { explainPostgres, isRefusal } from "./errors.js";
 export const SCHEMA = "claudeway";
 /** Identifies the advisory lock of the gateways that have the ledger open: "Clwy", and 1. */
 const LOCK = "1131181945, 1";
-/** The longest time that a timer may have. */
+/** The longest delay that a timer accepts. */
 const UNLIMITED_MS = 2 ** 31 - 1;
 
 /** How long a connection may take, and a statement; and a gateway that hangs in a transaction, whose rows others wait for. */
@@ -89,7 +89,7 @@ export class Connection {
     return { rows: rows.map(toRow), changes: rowCount ?? 0 };
   }
 
-  /** Runs statements without values; returns the rows of the last one that has any. `long`: without a time limit. */
+  /** Runs statements without values; returns the rows of the last one. `long`: without a time limit. */
   async run(sql: string, { long } = { long: false }): Promise<readonly Row[]> {
     const answer = await this.#asked({ text: sql, ...(long && { query_timeout: UNLIMITED_MS }) });
     const results = [answer].flat();

@@ -2,7 +2,7 @@ import type { Sql, Work } from "./sql.js";
 
 /**
  * Whether a table may have rows of a kind that is rare. While it has none, every turn is spared the queries for them: where
- * nothing but this process writes to the ledger, it is asked once. Elsewhere, there may be some at any time.
+ * nothing but this process writes to the ledger, it is asked once. Elsewhere, other processes may add such rows at any time.
  */
 export class MayHave {
   #answer: boolean | undefined;

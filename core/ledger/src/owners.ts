@@ -59,7 +59,7 @@ export class OwnerTable {
 
   /**
    * Called when one gateway alone has opened the ledger: every session is its own, under epoch 0. If the ledger was a cluster's,
-   * nodes of that time which wake later find none of their epochs again.
+   * nodes of that time that resume later find their epochs invalid.
    */
   alone(): Work<void> {
     return this.sql.transaction(this.#alone());

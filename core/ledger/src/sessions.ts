@@ -40,7 +40,7 @@ interface LostOfSession {
 }
 
 const LISTED = "kind = 'session' AND deleted_at IS NULL";
-/** Whether a living start of a node has the session; on one machine, none. */
+/** Whether a living start of a node has the session; never on one machine. */
 const HELD = lives("s.owner", "s.owner_incarnation");
 
 /** The epoch under which a session is written. */

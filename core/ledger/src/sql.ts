@@ -45,7 +45,7 @@ export interface Dialect {
   readonly forShare: string;
   /** True: nothing but this process writes to the ledger, so what was read may be remembered. */
   readonly alone: boolean;
-  /** A statement that waits until no other transaction has locked a name, its value. None where a transaction is alone. */
+  /** A statement that waits until no other transaction has locked a name, its value. Undefined where a transaction is alone. */
   readonly lock?: string;
 }
 
@@ -76,7 +76,7 @@ export class Sql {
     return (yield { sql, values }).changes;
   }
 
-  /** Runs a statement of which only matters that it succeeds. In a transaction, its commit waits for it. */
+  /** Runs a statement whose result is not needed. In a transaction, the commit waits for it. */
   *send(sql: string, ...values: SqlValue[]): Work<void> {
     this.#writes += 1;
     if (this.sync !== undefined) this.sync.run(sql, values);
