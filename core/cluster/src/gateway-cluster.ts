@@ -17,12 +17,13 @@ import { type Clock, MONOTONIC, sleep } from "./clock.js";
 import { ClusterSecrets } from "./cluster-secrets.js";
 import { ClusterSingletons } from "./cluster-singletons.js";
 import { ClusterKeyPlaces } from "./key-places.js";
-import { ClusterNode, lives } from "./node.js";
+import { ClusterNode } from "./node.js";
 import { type NodeWork, nodeWork } from "./node-work.js";
 import { Passing } from "./passing/index.js";
 import { SessionClaims } from "./session-claims.js";
 import { timingOf } from "./timing.js";
 import { Undertaker } from "./undertaker.js";
+import { lives } from "./watch.js";
 
 export interface GatewayClusterOptions {
   /** Shared by all nodes. */

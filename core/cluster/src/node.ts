@@ -13,7 +13,7 @@ import { type Clock, sleep } from "./clock.js";
 import { differingParts } from "./digest.js";
 import { Term, type TermEnd } from "./term.js";
 import type { Timing } from "./timing.js";
-import { Watch } from "./watch.js";
+import { lives, Watch } from "./watch.js";
 
 export interface NodeOptions {
   readonly book: NodeBook;
@@ -262,8 +262,3 @@ const ENDS = {
   silent: "no beat was confirmed in time; all work of this node ends",
   buried: "this node was buried or replaced; all its work ends",
 };
-
-/** Whether other nodes take the node for alive. */
-export function lives({ state }: Pick<NodeRecord, "state">): boolean {
-  return state === "up" || state === "draining";
-}

@@ -10,9 +10,10 @@ import {
 } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
-import { type ClusterNode, lives } from "./node.js";
+import type { ClusterNode } from "./node.js";
 import type { Term } from "./term.js";
 import type { Timing } from "./timing.js";
+import { lives } from "./watch.js";
 
 export interface SessionClaimsOptions {
   readonly book: NodeBook;
@@ -151,7 +152,7 @@ export class SessionClaims implements Ownership {
     }
     if ("epoch" in outcome) {
       const { epoch, left = false } = outcome;
-      // Nobody else gets the claim before.
+      // No other caller gets the claim before that.
       if (left) await this.options.recover(sessionId, { sessionId, epoch, lost: term.fenced });
       return { at: "here", claim: this.#hold(sessionId, epoch, term) };
     }
@@ -193,7 +194,7 @@ export class SessionClaims implements Ownership {
 }
 
 /** The other node with the fewest turns, if one takes new sessions. */
-export function emptiest({ nodes, name }: Pick<ClusterNode, "nodes" | "name">): NodeRecord | undefined {
+function emptiest({ nodes, name }: Pick<ClusterNode, "nodes" | "name">): NodeRecord | undefined {
   const [first] = nodes
     .filter(({ node, state }) => node !== name && state === "up")
     .sort((a, b) => a.running + a.queued - (b.running + b.queued));

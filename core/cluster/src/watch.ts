@@ -13,6 +13,11 @@ interface Sighting extends SeenBeat {
   readonly since: number;
 }
 
+/** Whether other nodes regard the node as alive. */
+export function lives({ state }: Pick<NodeRecord, "state">): boolean {
+  return state === "up" || state === "draining";
+}
+
 /**
  * Finds nodes whose counter has not moved for a lease, by the watcher's own clock. Looks must follow each other without a
  * gap: a watcher that could not look knows nothing of that time and starts counting anew. Otherwise a database that was away
@@ -35,7 +40,7 @@ export class Watch {
     const late = answeredAt - sentAt > this.timing.gap;
     if (late || (this.#lastSentAt !== undefined && sentAt - this.#lastSentAt > this.timing.gap)) this.blind();
     this.#lastSentAt = sentAt;
-    const living = nodes.filter(({ state }) => state === "up" || state === "draining");
+    const living = nodes.filter(lives);
     const names = new Set(living.map(({ node }) => node));
     for (const name of this.#sightings.keys()) if (!names.has(name)) this.#sightings.delete(name);
     return living.flatMap(({ node, incarnation, beat }) => {

@@ -8,7 +8,6 @@ import { redactTokens } from "../approvals/links.js";
 import { refuseOtherTypes } from "./body.js";
 import type { GatewayContext, GatewayMiddleware, GatewayState } from "./context.js";
 import { type Destination, destinationOf } from "./destination.js";
-
 import { IncomingRequest } from "./incoming.js";
 import { missingPlugin } from "./plugin-paths.js";
 import { requestInfo } from "./request-info.js";
