@@ -2,9 +2,10 @@ import type { ClientRequest } from "node:http";
 import { GatewayError, type NodeAddress, type SessionOrder } from "@claudeway/ports";
 import { answerTo } from "./hops.js";
 
-/** Below this path nodes ask each other; to clients there is nothing. */
+const ORDERS: readonly SessionOrder[] = ["hand-over", "interrupt", "end-background", "delete"];
+/** Nodes send each other orders below this path; for clients it does not exist. */
 const PREFIX = "/cluster/session";
-const PATH = /^\/cluster\/session\/([0-9a-f-]{36})\/(hand-over|interrupt|end-background|delete)$/;
+const PATH = new RegExp(`^${PREFIX}/([0-9a-f-]{36})/([a-z-]+)$`);
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** The path of an order about a session. */
@@ -12,14 +13,12 @@ export function orderPath(order: SessionOrder, sessionId: string): string {
   return `${PREFIX}/${sessionId}/${order}`;
 }
 
-/** The order in a path; undefined if there is none. */
+/** The order in a path; undefined if it is not the path of one. */
 export function orderIn(path: string): { order: SessionOrder; sessionId: string } | undefined {
   const [, sessionId, name] = PATH.exec(path) ?? [];
   const order = ORDERS.find((one) => one === name);
   return sessionId === undefined || order === undefined ? undefined : { order, sessionId };
 }
-
-const ORDERS: readonly SessionOrder[] = ["hand-over", "interrupt", "end-background", "delete"];
 
 /** Sends an order, and resolves to whether it was carried out. Rejects with the error of the other node. */
 export async function sendOrder(hop: ClientRequest, to: NodeAddress): Promise<boolean> {
