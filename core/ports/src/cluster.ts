@@ -152,8 +152,7 @@ export interface NodeBook {
   release(by: NodeStart, sessionId: string, epoch: number): Promise<boolean>;
   /**
    * Open turns that are not parked and whose start of a node no longer lives, or no longer has their session, of one session
-   * or of all, oldest first. Who
-   * claims a session records them before its next turn begins. On one machine, right after opening: all that a killed
+   * or of all, oldest first. Who claims a session records them before its next turn begins. On one machine, right after opening: all that a killed
    * gateway left.
    */
   lostTurns(sessionId?: string): Promise<readonly TurnRecord[]>;

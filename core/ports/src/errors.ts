@@ -129,7 +129,7 @@ export function refusalToError(refusal: Refusal): GatewayError {
 
 const OUTAGE_SECS = 5;
 
-/** The error that a client may see, or undefined for a defect of the gateway. A fault of the ledger that may pass is none. */
+/** The error that a client may see, or undefined for a defect of the gateway. A fault of the ledger that may pass is not a defect. */
 export function toGatewayError(thrown: unknown): GatewayError | undefined {
   if (thrown instanceof GatewayError) return thrown;
   if (isRefusal(thrown)) return refusalToError(thrown);

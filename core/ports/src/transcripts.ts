@@ -28,7 +28,7 @@ export interface StoredConversation {
 
 /** The record of a session: of its conversation, and of those before each `/clear`. */
 export interface SessionTranscript {
-  /** The number of the last part; 0 if there is none. */
+  /** The number of the last part; 0 before the first. */
   readonly end: number;
   /** The epoch under which entries were lost on their way here; undefined if the record is whole. */
   readonly lackingSince: number | undefined;

@@ -2,7 +2,7 @@ export interface PollingOptions {
   readonly everyMs: number;
   /** Looks once. Resolves to whether there is something to look for still. */
   readonly look: () => Promise<boolean>;
-  /** Told of a look that failed; the next one follows all the same. */
+  /** Called with the error of a look that failed; the next one follows all the same. */
   readonly failed: (error: unknown) => void;
 }
 

@@ -10,7 +10,7 @@ export interface ExpiryParts {
   readonly next: () => Promise<string | undefined>;
   /** Expires all requests that are due. */
   readonly expire: () => Promise<void>;
-  /** How often to look at least, because others ask too; undefined: nobody does. */
+  /** The longest interval between looks, where other gateways add requests too; undefined: no other does. */
   readonly everyMs?: number | undefined;
   readonly log: Logger;
 }

@@ -2,7 +2,7 @@ import type { Exchange, PassingOn } from "@claudeway/ports";
 import type Router from "@koa/router";
 import type { GatewayContext, GatewayMiddleware, GatewayState } from "./context.js";
 
-/** Believes another node of the cluster what it found out about a request that it passes on. */
+/** Trusts another node of the cluster with the caller, the address and the id of a request that it passes on. */
 export function receivePassed(passing: PassingOn): GatewayMiddleware {
   return (ctx, next) => {
     const passed = passing.received(ctx.req);

@@ -11,7 +11,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
-/** The body, if there is none or it is short JSON; undefined: it is to be sent as it comes. Rejects if the client leaves. */
+/** The body, if it is short JSON or empty; undefined: it is to be sent as it comes. Rejects if the client leaves. */
 export async function shortBody(request: IncomingMessage): Promise<Buffer | undefined> {
   if (!hasBody(request)) return Buffer.alloc(0);
   const length = Number(request.headers["content-length"] ?? Number.NaN);

@@ -26,7 +26,7 @@ export async function forward(
     if (answer.headers[NOT_BEGUN] !== undefined) throw refusedBy(answer, to);
     await sendAnswer(answer, response);
   } catch (error) {
-    // No one is there to be told.
+    // The client has left: no answer can reach it.
     if (!response.destroyed) throw error;
   } finally {
     response.off("close", left);
