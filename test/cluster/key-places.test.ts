@@ -29,4 +29,21 @@ describe("places of a key over all nodes", () => {
     await place?.leave();
     expect(places.size).to.equal(0);
   });
+
+  it("are not asked for, nor given back, by a node without a term", async () => {
+    const asked: unknown[] = [];
+    const book = {
+      take: async (...call: unknown[]) => asked.push(call) > 0,
+      leave: async (...call: unknown[]) => void asked.push(call),
+    };
+    const term = () => {
+      throw new Error("the node is fenced");
+    };
+    const keyPlaces = new ClusterKeyPlaces(book, { term });
+    for (let call = 0; call < 2; call++) {
+      const refused = await keyPlaces.take("k", 1).catch((error: unknown) => error);
+      expect(refused).to.have.property("message", "the node is fenced");
+    }
+    expect(asked).to.deep.equal([]);
+  });
 });

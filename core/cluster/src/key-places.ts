@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { KeyPlace, KeyPlaceBook, KeyPlaces } from "@claudeway/ports";
+import type { KeyPlace, KeyPlaceBook, KeyPlaces, NodeStart } from "@claudeway/ports";
 import type { ClusterNode } from "./node.js";
 
 /** The running turns of keys over all nodes. Those of a dead node count no more, so nothing has to be renewed. */
@@ -15,13 +15,13 @@ export class ClusterKeyPlaces implements KeyPlaces {
   async take(keyId: string, limit: number): Promise<KeyPlace | undefined> {
     if (this.#owed.length > 0) await this.#leave([]);
     const id = randomUUID();
-    if (!(await this.#take(id, keyId, limit))) return undefined;
+    if (!(await this.#take(this.node.term().start, id, keyId, limit))) return undefined;
     return { leave: () => this.#leave([id]) };
   }
 
-  async #take(id: string, keyId: string, limit: number): Promise<boolean> {
+  async #take(by: NodeStart, id: string, keyId: string, limit: number): Promise<boolean> {
     try {
-      return await this.book.take(this.node.term().start, id, keyId, limit);
+      return await this.book.take(by, id, keyId, limit);
     } catch (error) {
       // Whether it was taken may be unknown.
       this.#owed = [...this.#owed, id];
