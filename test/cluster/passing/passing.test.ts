@@ -472,6 +472,34 @@ describe("a request of a session that another node has", () => {
       expect(error).to.include("the node owner does not answer");
     });
 
+    it("is refused with UNAVAILABLE where the answer to an order breaks off, or is not one", async () => {
+      const answers = [
+        (response: http.ServerResponse) => response.writeHead(200, { "content-length": "9" }).write("{"),
+        (response: http.ServerResponse) => response.writeHead(502).end("<html>"),
+      ];
+      const broken = http
+        .createServer((_request, response) => {
+          answers.shift()?.(response);
+          setTimeout(() => response.destroy(), 50);
+        })
+        .listen(0, "127.0.0.1");
+      await once(broken, "listening");
+      const [record, address] = [cluster.records.get("owner"), broken.address()];
+      if (record === undefined || address === null || typeof address === "string") throw new Error("no port");
+      cluster.records.set("owner", { ...record, url: `http://127.0.0.1:${address.port}` });
+      try {
+        for (let order = 0; order < 2; order++) {
+          const error = await other.passing.order("interrupt", id, caller).catch((thrown: unknown) => thrown);
+          expect(error).to.include({
+            code: "UNAVAILABLE",
+            message: "the node owner does not answer; try again",
+          });
+        }
+      } finally {
+        broken.close();
+      }
+    });
+
     it("obeys no order of a client", async () => {
       const response = await post(`/cluster/session/${id}/delete`, {}, {}, owner);
       expect(response.status).to.equal(404);

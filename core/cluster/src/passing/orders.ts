@@ -1,6 +1,6 @@
-import type { ClientRequest } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { GatewayError, type NodeAddress, type SessionOrder } from "@claudeway/ports";
-import { answerTo } from "./hops.js";
+import { answerTo, noAnswer } from "./hops.js";
 
 const ORDERS: readonly SessionOrder[] = ["hand-over", "interrupt", "end-background", "delete"];
 /** Nodes send each other orders below this path; for clients it does not exist. */
@@ -20,22 +20,32 @@ export function orderIn(path: string): { order: SessionOrder; sessionId: string 
   return sessionId === undefined || order === undefined ? undefined : { order, sessionId };
 }
 
-/** Sends an order, and resolves to whether it was carried out. Rejects with the error of the other node. */
+interface Answer {
+  readonly done?: unknown;
+  readonly error?: unknown;
+}
+
+/** Sends an order, and resolves to whether it was carried out. Rejects with the error of the other node, or UNAVAILABLE. */
 export async function sendOrder(hop: ClientRequest, to: NodeAddress): Promise<boolean> {
   const answered = answerTo(hop, to);
   hop.end();
   const answer = await answered;
+  const body = await read(answer).catch(() => {
+    throw noAnswer(to);
+  });
+  if (answer.statusCode === 200) return body.done === true;
+  const code = answer.statusCode === 404 ? "NOT_FOUND" : "UNAVAILABLE";
+  throw new GatewayError(code, typeof body.error === "string" ? body.error : `the node ${to.node} refused`);
+}
+
+/** Rejects if the answer breaks off, is too long or is not JSON. */
+async function read(answer: IncomingMessage): Promise<Answer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of answer) {
     size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) answer.destroy();
+    if (size > MAX_ANSWER_BYTES) throw new Error("the answer is too long");
     chunks.push(chunk);
   }
-  const body: { readonly done?: unknown; readonly error?: unknown } = JSON.parse(
-    Buffer.concat(chunks).toString(),
-  );
-  if (answer.statusCode === 200) return body.done === true;
-  const code = answer.statusCode === 404 ? "NOT_FOUND" : "UNAVAILABLE";
-  throw new GatewayError(code, typeof body.error === "string" ? body.error : `the node ${to.node} refused`);
+  return JSON.parse(Buffer.concat(chunks).toString());
 }
