@@ -18,14 +18,14 @@ import {
   type SocketExchange,
 } from "@claudeway/ports";
 import { guardBody, hasBody, shortBody } from "./body.js";
-import { isBeginning, isTask, type Need, pathOf, sessionNeed } from "./destination.js";
+import { isTask, type Need, pathOf, sessionNeed } from "./destination.js";
 import { EmptierNode } from "./emptier.js";
 import { forward } from "./forward.js";
 import { type HeaderValues, NOT_BEGUN, passedHeaders } from "./headers.js";
 import { Hops, noAnswer, notReached } from "./hops.js";
 import { orderIn, orderPath, sendOrder } from "./orders.js";
+import { bodyAgain, canRepeat, repeat } from "./repeat.js";
 import { ReplayWindow } from "./replay.js";
-import { Retries } from "./retries.js";
 import { digestOf, PASSED, Signer } from "./signature.js";
 import { joinSockets } from "./sockets.js";
 
@@ -88,7 +88,15 @@ export class Passing implements PassingOn {
       await this.#hideFromOthers(exchange, error);
       const again = to === undefined ? bodyAgain(exchange) : body;
       if (again === undefined || !canRepeat(error, exchange)) throw error;
-      await this.#repeat(exchange, again, error, to === undefined ? undefined : next);
+      const answerHere = () => {
+        exchange.passedTo(this.options.self());
+        return next();
+      };
+      await repeat(exchange, error, {
+        find: () => this.#nodeAgain(exchange),
+        passOn: (node) => this.#passOn(exchange, node, again),
+        here: to === undefined ? undefined : answerHere,
+      });
     } finally {
       // What was put back.
       if (body !== undefined) exchange.request.resume();
@@ -107,36 +115,7 @@ export class Passing implements PassingOn {
     }
   }
 
-  /** Looks where a request belongs now that nothing of it was begun, until it is answered or it has taken too long. */
-  async #repeat(
-    exchange: Exchange,
-    body: Buffer,
-    refused: NotBegun,
-    here: (() => Promise<unknown>) | undefined,
-  ): Promise<void> {
-    let refusal = refused;
-    for (const name of OF_REFUSED_TURN) exchange.response.removeHeader(name);
-    for (const retries = new Retries(); ; ) {
-      try {
-        if (refusal instanceof Elsewhere) return await this.#passOn(exchange, refusal.node, body);
-        const mayRepeat = repeats(exchange) && (await retries.pause());
-        if (!mayRepeat || exchange.response.destroyed) throw refusal;
-        const to = await this.#nodeAgain(exchange);
-        if (to !== undefined) return await this.#passOn(exchange, to, body);
-        if (here !== undefined) {
-          const answer = here;
-          here = undefined;
-          exchange.passedTo(this.options.self());
-          return void (await answer());
-        }
-      } catch (error) {
-        if (error === refusal || !canRepeat(error, exchange)) throw error;
-        refusal = error;
-      }
-    }
-  }
-
-  /** Undefined: this node. */
+  /** The node that has to answer a request that was refused; undefined: this one. */
   async #nodeAgain(exchange: Exchange): Promise<NodeAddress | undefined> {
     const { method = "GET", url = "/" } = exchange.request;
     if (sessionNeed(method, url) !== undefined) return this.#nodeFor(exchange);
@@ -295,19 +274,7 @@ export class Passing implements PassingOn {
   }
 }
 
-/** Headers that an answer of this node may have got before its turn was refused. */
-const OF_REFUSED_TURN = ["x-turn-id", "server-timing"];
 const NO_ROOM = { running: Number.POSITIVE_INFINITY, queued: 0, maxRunning: 0 };
-
-/** Whether an answer to the client can still be another one. */
-function canRepeat(error: unknown, { response }: Exchange): error is NotBegun {
-  return error instanceof NotBegun && !response.headersSent;
-}
-
-/** What has a node: a request about a session, or one that any node can begin. */
-function repeats({ request: { method = "GET", url = "/" } }: Exchange): boolean {
-  return sessionNeed(method, url) !== undefined || isBeginning(method, url);
-}
 
 /** A request to a start of this node that is over: its sessions are free. Only nodes get this answer. */
 function forEarlierStart(to: NodeStart): NotBegun {
@@ -321,11 +288,4 @@ function addressOf(place: Exclude<Place, { readonly at: "here" }>): NodeAddress 
   throw new GatewayError("UNAVAILABLE", `the node ${place.node}, which has this session, is away`, {
     headers: { "retry-after": "5" },
   });
-}
-
-/** The body for sending it now, after it was read here; undefined: it can't be sent again. */
-function bodyAgain({ request, body }: Exchange): Buffer | undefined {
-  if (!hasBody(request)) return Buffer.alloc(0);
-  const text = body();
-  return text === undefined ? undefined : Buffer.from(text);
 }
