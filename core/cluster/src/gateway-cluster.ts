@@ -21,7 +21,7 @@ import { ClusterNode } from "./node.js";
 import { type NodeWork, nodeWork } from "./node-work.js";
 import { Passing } from "./passing/index.js";
 import { SessionClaims } from "./session-claims.js";
-import { timingOf } from "./timing.js";
+import { type Timing, timingOf } from "./timing.js";
 import { Undertaker } from "./undertaker.js";
 import { lives } from "./watch.js";
 
@@ -55,6 +55,8 @@ export class GatewayCluster implements Cluster {
   readonly secrets: ClusterSecrets;
   readonly passing: Passing;
   readonly keyPlaces: ClusterKeyPlaces;
+  readonly #clock: Clock;
+  readonly #timing: Timing;
   readonly #node: ClusterNode;
   #work: NodeWork | undefined;
   #releasing = false;
@@ -63,8 +65,11 @@ export class GatewayCluster implements Cluster {
   #living: readonly NodeStart[] = [];
 
   constructor(private readonly options: GatewayClusterOptions) {
-    const { ledger, book, self, leaseSecs, log, clock = MONOTONIC } = options;
+    const { ledger, book, self, leaseSecs, log } = options;
     const timing = timingOf(leaseSecs);
+    const clock = options.clock ?? MONOTONIC;
+    this.#clock = clock;
+    this.#timing = timing;
     this.ledger = ledger;
     const node = new ClusterNode({ book, self, timing, clock, log });
     this.#node = node;
@@ -108,10 +113,10 @@ export class GatewayCluster implements Cluster {
   /** Joins, with this work. */
   async begin(work: NodeWork): Promise<boolean> {
     this.#work = work;
-    const { book, ownTurns, leaseSecs, log, clock = MONOTONIC } = this.options;
+    const { book, ownTurns, log } = this.options;
     const { ownership } = this;
     const undertaker = new Undertaker(
-      { book, ownTurns, ownership, timing: timingOf(leaseSecs), clock, log },
+      { book, ownTurns, ownership, timing: this.#timing, clock: this.#clock, log },
       {
         isRunning: (turnId) => work.isRunning(turnId),
         bookLost: (turns) => work.bookLost(turns),
@@ -128,7 +133,7 @@ export class GatewayCluster implements Cluster {
         await work.stop().catch((error: unknown) => log.error({ err: error }, "not all work has ended"));
       },
       ticked: () => {
-        this.#tellGone();
+        this.#loseGone();
         void this.#releaseIdle(work);
       },
     });
@@ -153,8 +158,8 @@ export class GatewayCluster implements Cluster {
     this.ownership.loseAll();
   }
 
-  /** Requests that wait for an answer of a start that no longer lives end. */
-  #tellGone(): void {
+  /** Ends the requests that wait for an answer of a start that no longer lives. */
+  #loseGone(): void {
     const living = this.nodes.filter(lives);
     const isThere = (one: NodeStart) =>
       living.some(({ node, incarnation }) => node === one.node && incarnation === one.incarnation);
@@ -164,23 +169,26 @@ export class GatewayCluster implements Cluster {
 
   /** Frees sessions as soon as they are idle, for as long as this node drains: the others serve them. */
   async #empty(): Promise<void> {
-    const { clock = MONOTONIC } = this.options;
     this.#emptying = true;
     while (this.condition === "draining" && this.#work !== undefined) {
       await this.#releaseIdle(this.#work);
-      await sleep(clock, EMPTYING_MS, this.#left.signal).catch(() => undefined);
+      await this.#pause();
     }
     this.#emptying = false;
   }
 
   /** Resolves when the other nodes can have the sessions of this one, which drains, and know it. */
   async #emptied(): Promise<void> {
-    const { clock = MONOTONIC } = this.options;
-    const until = clock.now() + EMPTIED_MS;
-    const pause = () => sleep(clock, EMPTYING_MS, this.#left.signal).catch(() => undefined);
-    while (this.condition === "draining" && this.ownership.size > 0 && clock.now() < until) await pause();
-    // Requests that were passed on before that arrive.
-    if (this.condition === "draining") await pause();
+    const until = this.#clock.now() + EMPTIED_MS;
+    while (this.condition === "draining" && this.ownership.size > 0 && this.#clock.now() < until)
+      await this.#pause();
+    // Until requests that were passed on before that have arrived.
+    if (this.condition === "draining") await this.#pause();
+  }
+
+  /** Waits until idle sessions are looked for again, or this node leaves. */
+  async #pause(): Promise<void> {
+    await sleep(this.#clock, EMPTYING_MS, this.#left.signal).catch(() => undefined);
   }
 
   /** One sweep at a time: the database may be slow. */
