@@ -23,12 +23,7 @@ export class Peers {
     return nodes.filter(({ self, state }) => !self && (state === "up" || state === "draining"));
   }
 
-  /** Those that must be asked too; none if another gateway asks. */
-  async asked(ctx: Context): Promise<readonly NodeView[]> {
-    return isOfPeer(ctx) ? [] : this.others();
-  }
-
-  /** Whether this gateway has to ask others now or later: not on a single machine, and not if another one asks. */
+  /** Whether this gateway has to ask others, now or later: not on a single machine, and not if another one asks. */
   async asks(ctx: Context): Promise<boolean> {
     return !isOfPeer(ctx) && (await this.self()) !== undefined;
   }

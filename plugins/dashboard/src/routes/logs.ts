@@ -17,10 +17,14 @@ const MAX_SEARCH = 200;
  */
 export function logRoutes(router: Router, control: GatewayControl, peers: Peers): void {
   router.get("/logs", async (ctx) => {
-    const others = await peers.asked(ctx);
-    const self = await peers.self();
-    if (others.length === 0 || self === undefined) ctx.body = await ownLogs(ctx, control, cursorIn(ctx));
-    else ctx.body = await logsOfAll({ ctx, self, others, peers }, (before) => ownLogs(ctx, control, before));
+    const own = (before: string | undefined) => ownLogs(ctx, control, before);
+    const self = (await peers.asks(ctx)) ? await peers.self() : undefined;
+    if (self === undefined) ctx.body = await own(cursorIn(ctx));
+    else {
+      // Also while no other gateway is up: cursors must stay valid when one leaves or joins.
+      const others = await peers.others();
+      ctx.body = await logsOfAll({ ctx, self, others, peers }, own);
+    }
   });
 }
 
