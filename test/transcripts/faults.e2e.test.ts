@@ -78,7 +78,7 @@ describe("a conversation that can't be stored, or was stored elsewhere", () => {
     expect(asked.result.text).to.equal('I remember 2 earlier prompts: ["one [[words 3]]","two"]');
   });
 
-  it("is stored before the turn is answered, and what a killed CLI said before", async () => {
+  it("is stored before the turn is answered, and so is what a killed CLI had said", async () => {
     await a.claim(session);
     store.slowMs = 300;
     const first = await a.engine.run("one [[words 3]]", { session });
@@ -96,7 +96,7 @@ describe("a conversation that can't be stored, or was stored elsewhere", () => {
       .and.to.contain('"type":"tool_use"');
   });
 
-  it("is stored when it is asked whether it is, after the process has ended", async () => {
+  it("is stored once `saved` is asked, after the process has ended", async () => {
     await a.claim(session);
     const first = await a.engine.run("one", { session });
     store.failing = true;
@@ -111,7 +111,7 @@ describe("a conversation that can't be stored, or was stored elsewhere", () => {
     expect(asked.result.text).to.contain('2 earlier prompts: ["one","two"]');
   });
 
-  it("is not gone on with at another node, unless that is accepted; the first node can still", async () => {
+  it("is not continued at another node unless the loss is accepted; the first node can", async () => {
     await a.claim(session);
     const first = await a.engine.run("one", { session });
     store.failing = true;

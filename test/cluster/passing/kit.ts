@@ -57,18 +57,7 @@ export class TestCluster {
         ? { at: "away", node: owner }
         : { at: "elsewhere", node };
     };
-    return {
-      owner: undefined,
-      claim: async (sessionId) => {
-        if (!this.owners.has(sessionId)) this.owners.set(sessionId, name);
-        return place(sessionId) ?? { at: "here", claim: claimOf(sessionId) };
-      },
-      held: (sessionId) => (this.owners.get(sessionId) === name ? claimOf(sessionId) : undefined),
-      created: claimOf,
-      find: async (sessionId) => place(sessionId),
-      release: async ({ sessionId }) => void this.owners.delete(sessionId),
-      fenced: new AbortController().signal,
-    };
+    return ownershipFrom({ name, owners: this.owners, place, claimOf });
   }
 
   async close(): Promise<void> {
@@ -192,4 +181,33 @@ function claimOf(sessionId: string): Claim {
 function portOf(address: AddressInfo | string | null): number {
   if (address === null || typeof address === "string") throw new Error("the server has no port");
   return address.port;
+}
+
+export interface OwnershipParts<Name extends string> {
+  readonly name: Name;
+  /** Whose the sessions are; the first node that claims one gets it. */
+  readonly owners: Map<string, Name>;
+  readonly place: (sessionId: string) => Place | undefined;
+  readonly claimOf: (sessionId: string) => Claim;
+}
+
+/** The ownership of a node whose sessions are in a map. */
+export function ownershipFrom<Name extends string>({
+  name,
+  owners,
+  place,
+  claimOf,
+}: OwnershipParts<Name>): Ownership {
+  return {
+    owner: undefined,
+    claim: async (sessionId) => {
+      if (!owners.has(sessionId)) owners.set(sessionId, name);
+      return place(sessionId) ?? { at: "here", claim: claimOf(sessionId) };
+    },
+    held: (sessionId) => (owners.get(sessionId) === name ? claimOf(sessionId) : undefined),
+    created: claimOf,
+    find: async (sessionId) => place(sessionId),
+    release: async ({ sessionId }) => void owners.delete(sessionId),
+    fenced: new AbortController().signal,
+  };
 }

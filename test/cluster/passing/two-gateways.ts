@@ -17,6 +17,7 @@ import type { Script } from "#testing/script.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { configOf } from "#testing/setup.js";
 import { temporaryFolder } from "../../temporary.js";
+import { ownershipFrom } from "./kit.js";
 
 export const KEYS = { admin: "sk-admin-0123456789abcdef", bob: "sk-bob-0123456789abcdef" };
 const NODES = ["owner", "other"] as const;
@@ -184,18 +185,7 @@ export class TwoGateways {
       const node = this.records.get(owner);
       return node === undefined ? { at: "away", node: owner } : { at: "elsewhere", node };
     };
-    return {
-      owner: undefined,
-      claim: async (sessionId) => {
-        if (!this.owners.has(sessionId)) this.owners.set(sessionId, name);
-        return place(sessionId) ?? { at: "here", claim: claimOf(sessionId) };
-      },
-      held: (sessionId) => (this.owners.get(sessionId) === name ? claimOf(sessionId) : undefined),
-      created: claimOf,
-      find: async (sessionId) => place(sessionId),
-      release: async ({ sessionId }) => void this.owners.delete(sessionId),
-      fenced: new AbortController().signal,
-    };
+    return ownershipFrom({ name, owners: this.owners, place, claimOf });
   }
 
   /** Begins a session at a node. */

@@ -11,9 +11,7 @@ describe("GET /ready", () => {
   let served: Served;
   afterEach(() => served.close());
 
-  it("is 503 with the reason and Retry-After if the ledger fails, and logs the cause", async () => {
-    const lines: string[] = [];
-    const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+  async function serve({ fenced = false, log = pino({ level: "silent" }) } = {}) {
     const ledger = await openLedger({ dataDir: temporaryFolder("claudeway-ready-") });
     const router = new Router<GatewayState>();
     healthRoutes(router, {
@@ -22,10 +20,17 @@ describe("GET /ready", () => {
       checkLedger: () => undefined,
       checkLogin: async () => undefined,
       draining: () => false,
-      fenced: () => false,
+      fenced: () => fenced,
       log,
     });
     served = await serveRoutes(router);
+    return ledger;
+  }
+
+  it("is 503 with the reason and Retry-After if the ledger fails, and logs the cause", async () => {
+    const lines: string[] = [];
+    const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+    const ledger = await serve({ log });
     expect(await (await fetch(`${served.url}/ready`)).json()).to.deep.equal({ status: "ready" });
     await ledger.close();
     const answer = await fetch(`${served.url}/ready`);
@@ -41,18 +46,7 @@ describe("GET /ready", () => {
   });
 
   it("is 503 while the node has lost its place in the cluster", async () => {
-    const ledger = await openLedger({ dataDir: temporaryFolder("claudeway-ready-") });
-    const router = new Router<GatewayState>();
-    healthRoutes(router, {
-      version: "1.0.0",
-      ledger,
-      checkLedger: () => undefined,
-      checkLogin: async () => undefined,
-      draining: () => false,
-      fenced: () => true,
-      log: pino({ level: "silent" }),
-    });
-    served = await serveRoutes(router);
+    const ledger = await serve({ fenced: true });
     const answer = await fetch(`${served.url}/ready`);
     expect(answer.status).to.equal(503);
     expect(await answer.json()).to.deep.include({ code: "UNAVAILABLE", reason: "fenced" });
