@@ -11,8 +11,8 @@ export default definePlugin<TunnelConfig, "control">({
   apiVersion: 1,
   configSchema,
   needs: ["control"],
-  // Two connectors of one tunnel would share its requests, and the older one is about to end. A quick tunnel is one in the
-  // cluster: each has an address of its own.
+  // Two connectors of one tunnel would share its requests, and the older one is about to end. A quick tunnel runs once in a
+  // cluster, since each has an address of its own.
   exclusive: "node",
   setup: {
     ask: ["tunnel_token"],

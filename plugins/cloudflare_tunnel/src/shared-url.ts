@@ -25,7 +25,7 @@ export class SharedUrl {
     return url;
   }
 
-  /** The tunnel is here: what an earlier one had is gone. */
+  /** The tunnel runs here from now on: the URL of an earlier one is no longer valid. */
   begin(): void {
     this.#leads = true;
     this.#write(undefined);
@@ -36,7 +36,7 @@ export class SharedUrl {
     this.#write(url);
   }
 
-  /** The tunnel is no longer here. Resolves when the others can know. */
+  /** The tunnel no longer runs here. Resolves when the stored URL is up to date. */
   async end(): Promise<void> {
     await this.#writing;
     this.#leads = false;
@@ -53,7 +53,7 @@ export class SharedUrl {
     if (!shared) return;
     const write = async () => void (await (url === undefined ? store.delete(KEY) : store.set(KEY, url)));
     this.#writing = this.#writing.then(write).catch((error: unknown) => {
-      log.warn({ err: error }, "the other gateways could not be told the public URL");
+      log.warn({ err: error }, "could not store the public URL for the other gateways");
     });
   }
 }

@@ -1,9 +1,9 @@
 import type { GatewayControl, NodeView } from "@claudeway/core";
 import type { Context } from "./access/request.js";
 
-/** On a request of another gateway's dashboard, which asks each gateway for its own part. */
+/** The header of a request from another gateway's dashboard, which asks each gateway for its own part. */
 const ASKED = "x-claudeway-peer";
-/** Of the caller, who is the admin at every gateway of a cluster. */
+/** Headers with the credentials of the caller, who is the admin at every gateway of a cluster. */
 const CREDENTIALS = ["cookie", "authorization", "x-api-key"];
 const TIMEOUT_MS = 5000;
 
@@ -17,7 +17,7 @@ export interface Asking {
 export class Peers {
   constructor(private readonly control: Pick<GatewayControl, "nodes">) {}
 
-  /** Those that live; none on a single machine. */
+  /** The other living gateways; empty on a single machine. */
   async others(): Promise<readonly NodeView[]> {
     const nodes = (await this.control.nodes()) ?? [];
     return nodes.filter(({ self, state }) => !self && (state === "up" || state === "draining"));
@@ -54,7 +54,7 @@ function isOfPeer(ctx: Context): boolean {
   return ctx.get(ASKED) !== "";
 }
 
-/** The same for other gateways, in the name of who sent it. */
+/** The same request to other gateways, with the caller's credentials. */
 export function askingOf(ctx: Context, path = ctx.originalUrl): Asking {
   const given = CREDENTIALS.map((name) => [name, ctx.get(name)] as const).filter(([, value]) => value !== "");
   return { path, headers: Object.fromEntries(given) };

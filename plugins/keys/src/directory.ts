@@ -57,7 +57,7 @@ export class KeyDirectory {
     return directory;
   }
 
-  /** Another gateway changed keys: reads them again. Resolves to the ids of those that are out now and were not. */
+  /** Another gateway changed keys: reads them again. Resolves to the ids of those that are no longer active. */
   reload(): Promise<string[]> {
     return this.#change(async () => {
       const before = this.list().filter((key) => stateOf(key) === "active");
@@ -198,7 +198,7 @@ export class KeyDirectory {
     return again;
   }
 
-  /** Undefined if the entry in the store is not the one that is known. */
+  /** Undefined if the entry in the store has another version than the known one. */
   async #changed(
     id: string,
     change: (key: VirtualKey) => Partial<VirtualKey>,

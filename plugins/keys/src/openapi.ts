@@ -66,7 +66,7 @@ const USAGE = {
   },
   last_used: maybe("ISO 8601, UTC."),
 };
-/** Keys of the configuration have none. */
+/** Configured keys have no state. */
 const LISTED_STATE = {
   enum: [...KEY.state.enum, "former"],
   description: "As of one key; `former`: no request with it is accepted, and only its usage is left.",

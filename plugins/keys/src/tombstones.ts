@@ -36,8 +36,8 @@ export class Tombstones {
   }
 
   /**
-   * Removes a key from the store and remembers that there was one. `version` is that of its entry; false if it has another
-   * one.
+   * Removes a key from the store and remembers that there was one. `version` is that of its entry; false if the entry has
+   * another version.
    */
   async bury(id: string, version: number): Promise<boolean> {
     const [oldest] = this.#ids.size < MAX_DELETED ? [] : this.#ids;

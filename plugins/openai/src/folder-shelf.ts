@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { PluginScope } from "@claudeway/core";
 import type { Shelf } from "./response-store.js";
 
-/** How many are kept; the oldest are removed first. */
+/** How many responses are kept; the oldest are removed first. */
 const MAX_STORED = 10_000;
 const SWEEP_MS = 60 * 60 * 1000;
 

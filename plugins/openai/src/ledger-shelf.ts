@@ -6,13 +6,13 @@ import type { Shelf } from "./response-store.js";
 const pack = promisify(deflate);
 const unpack = promisify(inflate);
 
-/** Of base64, in characters: a value of the store has up to 64 KiB. */
+/** Length of a piece, in characters of base64: a value of the store has up to 64 KiB. */
 const PIECE = 60_000;
 /** Pieces of one write, so that a write is a few megabytes. */
 const PIECES_AT_ONCE = 50;
-/** Of one response, packed. */
+/** Most pieces of one response, compressed. */
 const MAX_PIECES = 500;
-/** Of one response, in bytes. */
+/** Largest response, in bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Entries in the ledger, for a cluster: a response that one gateway stored is found at every other. */
@@ -31,7 +31,7 @@ export class LedgerShelf implements Shelf {
     const changes: StoreChange[] = [];
     for (let n = 0; n < count; n++)
       changes.push({ key: pieceKey(number, n), value: text.slice(n * PIECE, (n + 1) * PIECE), ttlMs });
-    // Last: before it, nothing is found.
+    // The head is written last: until then, `take` finds nothing.
     changes.push({ key: headKey(number), value: count, ttlMs });
     for (let from = 0; from < changes.length; from += PIECES_AT_ONCE) {
       const result = await this.store.write(changes.slice(from, from + PIECES_AT_ONCE));

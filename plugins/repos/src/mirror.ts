@@ -23,7 +23,7 @@ export interface Tree {
 }
 
 const MAX_FILES = 1_000_000;
-/** Further ones are left out: no configuration allows so many. */
+/** Further submodules are left out: no configuration allows so many. */
 const MAX_LINKS = 1001;
 const MAX_GITMODULES = 64 * 1024;
 

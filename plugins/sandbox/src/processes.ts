@@ -23,8 +23,8 @@ export function foldersOfSandbox(pid: number): string[] {
   return own.flatMap((arg, index) => (arg === "--bind" ? (own[index + 1] ?? []) : []));
 }
 
-/** Open files of one sandbox that are looked at; more are a problem of it. */
-export const MAX_OPEN_FILES = 20_000;
+/** How many open files of one sandbox are checked; with more, its disk usage is unknown and it is ended. */
+const MAX_OPEN_FILES = 20_000;
 
 /** What deleted files that are open hold, on the file systems of the folders. */
 export interface KeptFiles {

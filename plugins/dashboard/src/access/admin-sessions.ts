@@ -16,7 +16,7 @@ export interface AdminSession {
 export class AdminSessions {
   readonly #sessions = new Map<string, AdminSession & { readonly ending: AbortController }>();
 
-  /** @param binding what a login ends with, such as the admin's key: a login of another one is not known */
+  /** @param binding part of each digest, such as the admin's key: logins under another binding are unknown */
   constructor(
     readonly lifetimeSecs: number,
     private readonly now: () => number = Date.now,
@@ -28,7 +28,7 @@ export class AdminSessions {
     return [...this.#sessions.keys()];
   }
 
-  /** A token as it is stored. */
+  /** The digest under which a token is stored. */
   digestOf(token: string): string {
     return createHash("sha256").update(`${this.binding}\n${token}`).digest("base64url");
   }

@@ -4,9 +4,9 @@ import type { AdminSessions } from "./admin-sessions.js";
 const PREFIX = "logins/";
 /** Written with every logout, so that the other gateways end the login's streams. */
 const ENDED = "logins_ended";
-/** How long a login counts without another look at the store, in ms. */
+/** How long a login is trusted before the store is read again, in ms. */
 const FRESH_MS = 1000;
-/** Of `randomBytes(32)`, as base64url: nothing else is looked up. */
+/** The form of a token, `randomBytes(32)` as base64url: nothing else is looked up. */
 const TOKEN = /^[\w-]{43}$/;
 
 export interface SharedLoginsOptions {
@@ -32,7 +32,7 @@ export class SharedLogins {
     return logins;
   }
 
-  /** A login was opened here. */
+  /** Stores a login that was opened here. */
   async opened(token: string, expiresAt: number): Promise<void> {
     const digest = this.options.sessions.digestOf(token);
     await this.options.store.set(
@@ -43,7 +43,7 @@ export class SharedLogins {
     this.#seen.set(digest, this.#now());
   }
 
-  /** A login was closed here. */
+  /** Removes a login that was closed here, at all gateways. */
   async closed(token: string): Promise<void> {
     const key = PREFIX + this.options.sessions.digestOf(token);
     await this.options.store.write([

@@ -1,7 +1,7 @@
 import type { Load } from "@claudeway/core";
 
 /** Data that a page may have to reload. */
-export const TOPICS = ["turns", "steps", "sessions", "approvals", "logs", "plugins", "gateway"] as const;
+const TOPICS = ["turns", "steps", "sessions", "approvals", "logs", "plugins", "gateway"] as const;
 export type Topic = (typeof TOPICS)[number];
 
 /** A piece of a running turn's text. */
@@ -12,7 +12,7 @@ export interface TurnText {
   readonly text: string;
 }
 
-// Of another gateway, which may have another version.
+// Checks of what another gateway sent: its version may differ.
 
 export function isTopic(value: unknown): value is Topic {
   return TOPICS.some((topic) => topic === value);
@@ -38,7 +38,7 @@ function hasNumbers(value: unknown, names: readonly string[]): value is object {
   return names.every((name) => typeof fields.get(name) === "number");
 }
 
-/** Of several gateways together. */
+/** The load of several gateways together. */
 export function sumOf(loads: Iterable<Load>): Load {
   const sum = { running: 0, queued: 0, processes: 0 };
   for (const { running, queued, processes } of loads) {

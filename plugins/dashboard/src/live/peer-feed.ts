@@ -6,7 +6,7 @@ import type { FeedReader } from "./reader.js";
 
 /** How often gateways that have joined, or were lost, are looked for, in ms. */
 const LOOK_MS = 2000;
-/** Of one event: the text of another gateway comes in pieces of 256 Ki characters. */
+/** Longest event, in characters: the text of another gateway comes in pieces of 256 Ki. */
 const MAX_EVENT = 4 * 1024 * 1024;
 
 /** Gives a browser what the other gateways report too, until it leaves. Never rejects. */
@@ -22,7 +22,7 @@ export async function followPeers(reader: FeedReader, peers: Peers, asking: Aski
   }
 }
 
-/** One gateway, until it or the browser ends. Never rejects. */
+/** Relays one gateway, until it or the browser ends. Never rejects. */
 async function follow(node: NodeView, reader: FeedReader, peers: Peers, asking: Asking): Promise<void> {
   try {
     const { ok, body } = await peers.fetch(node, asking, { signal: reader.ended });
@@ -30,7 +30,7 @@ async function follow(node: NodeView, reader: FeedReader, peers: Peers, asking: 
     for await (const event of eventsOf(body.pipeThrough(new TextDecoderStream())))
       await relay(event, node, reader);
   } catch {
-    // It is asked again, unless it is lost.
+    // `followPeers` asks it again, unless it is lost.
   } finally {
     reader.forgetLoad(node.node);
   }

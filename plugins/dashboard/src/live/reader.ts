@@ -46,7 +46,7 @@ export class FeedReader {
     this.#wake.call();
   }
 
-  /** Another gateway reports no more. */
+  /** Another gateway no longer reports: removes its load. */
   forgetLoad(node: string): void {
     if (!this.#loads.delete(node)) return;
     this.#loadChanged = true;

@@ -363,7 +363,7 @@ export const ADMIN_PATHS: PathsObject = {
   "/nodes/{node}/drain": {
     post: operation(
       "adminDrain",
-      "Have a node take no more sessions",
+      "Drain a node: it accepts no new sessions",
       json(object({ node: TEXT, draining: FLAG }), "The node drains."),
       { parameters: [inPath("node", TEXT)] },
     ),
@@ -371,8 +371,8 @@ export const ADMIN_PATHS: PathsObject = {
   "/nodes/{node}/resume": {
     post: operation(
       "adminResume",
-      "Have a node take sessions again",
-      json(object({ node: TEXT, draining: FLAG }), "The node takes sessions."),
+      "Have a drained node accept sessions again",
+      json(object({ node: TEXT, draining: FLAG }), "The node accepts sessions."),
       { parameters: [inPath("node", TEXT)] },
     ),
   },

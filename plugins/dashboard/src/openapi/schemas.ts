@@ -325,7 +325,7 @@ export const SCHEMAS: Part = named({
       read_bytes: COUNT,
       before: {
         type: ["string", "null"],
-        description: "Send it as `before` to get older lines. Null if there are none.",
+        description: "Send it as `before` to get older lines. Null on the last page.",
       },
       folders: list(TEXT),
       missing: { ...list(TEXT), description: "In a cluster: the gateways that did not answer." },

@@ -8,7 +8,7 @@ import { param } from "../query.js";
 export const NODES_PAGE: PluginPage = {
   title: "Nodes",
   description:
-    "The gateways that share the ledger. One that drains takes no more sessions, and runs empty: for an upgrade, or a rest.",
+    "The gateways that share the ledger. A draining node accepts no new sessions and runs empty, for an upgrade or maintenance.",
   parts: [
     {
       type: "table",
@@ -32,7 +32,7 @@ export const NODES_PAGE: PluginPage = {
           label: "Drain",
           method: "POST",
           path: "/admin/nodes/{node}/drain",
-          question: "The node takes no more sessions. Running turns end as usual.",
+          question: "The node accepts no new sessions. Running turns end as usual.",
           when: { field: "state", values: ["up"] },
         },
         {
@@ -51,7 +51,7 @@ export interface NodeRow extends Pick<NodeView, "node" | "state" | "version" | "
   readonly queued: number;
   readonly processes: number;
   readonly joined_at: string;
-  /** `here`: of the gateway that answers. */
+  /** `here` for the gateway that answers. */
   readonly here: "here" | null;
 }
 

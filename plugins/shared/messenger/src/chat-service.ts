@@ -103,7 +103,7 @@ export class ChatService {
     this.#background.run("showing answers that came while the plugin was off", () => this.#answers.catchUp());
   }
 
-  /** Shows what other gateways did, of which no hook tells here: requests, decisions, and answers of turns that went on. */
+  /** Shows what other gateways did, which no hook reports here: requests, decisions, and answers of turns that went on. */
   async lookElsewhere(): Promise<void> {
     await this.#approvals.reconcile();
     await this.#answers.catchUp();

@@ -10,7 +10,7 @@ export interface ChatTerm {
   run(): Promise<void>;
 }
 
-/** How often what other gateways did is looked for, in ms. */
+/** How often to look for what other gateways did, in ms. */
 const LOOK_MS = 1000;
 
 /**

@@ -71,7 +71,7 @@ export interface StateOptions {
   readonly log: Pick<PluginScope["log"], "error">;
   /** Every conversation is a thread, and messages say which: one link for each is enough. */
   readonly linksAreThreads?: boolean;
-  /** Other gateways may take the chat over: what is written after that is refused. */
+  /** Other gateways may take the chat over: writes after that are refused. */
   readonly shared?: boolean;
 }
 
@@ -80,9 +80,9 @@ const MAX_TAKEN = 2000;
 const MAX_CARDS = 500;
 /** In bytes of JSON; a value of the store has up to 64 KiB. */
 const MAX_VALUE = 60_000;
-/** Changes of one write, besides the one that says whose the chat is. */
+/** Changes of one write, besides the one that names the owner of the chat. */
 const MAX_CHANGES = 99;
-/** The entry that says whose the chat is. */
+/** The entry that names the owner of the chat. */
 const MINE = "owner";
 const REASONS = { conflict: "another gateway has the chat now", full: "the store is full" } as const;
 
@@ -138,7 +138,7 @@ export class State {
   readonly #changes = new Map<string, object | undefined>();
   #n = 0;
   #writing: Promise<void> | undefined;
-  /** The version of the entry that says whose the chat is; undefined on a single machine. */
+  /** The version of the entry that names the owner of the chat; undefined on a single machine. */
   #mine: number | undefined;
   readonly #token = randomUUID();
   readonly #conversations = this.#table<Conversation>("conversation");
@@ -317,7 +317,7 @@ export class State {
     return [{ key: this.#mineKey, value: this.#token, expected: this.#mine }, ...changes];
   }
 
-  /** A write whose outcome was not known may have been done. True: it was, or none was, and the chat is still ours. */
+  /** An earlier write whose outcome was unknown may have raised the version. True if the chat is still this gateway's. */
   async #isMine(): Promise<boolean> {
     const entry = await this.options.store.get(this.#mineKey);
     if (entry?.value !== this.#token) return false;
