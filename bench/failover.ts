@@ -11,7 +11,7 @@ const seconds = (ms: number) => (ms / 1000).toFixed(1);
 
 print(`\n${MACHINE}; lease ${leaseSecs} s, ${IDLE} idle and ${BUSY} busy sessions\n`);
 print(
-  "| what happens | idle session served after | busy one | all | processes gone after | answered | lost, booked once | broken rules |\n|---|---|---|---|---|---|---|---|",
+  "| what happens | idle session served after | busy one | all | processes gone after | answered | lost, recorded once | broken rules |\n|---|---|---|---|---|---|---|---|",
 );
 for (const trial of TRIALS) {
   const { idleServedMs, busyServedMs, allServedMs, processesGoneMs, verdict } = await runTrial(

@@ -2,8 +2,8 @@ import { type NemesisReport, nemesis } from "../test/cluster/nemesis.js";
 import { MACHINE } from "./machine.js";
 
 /*
- * `npm run nemesis [minutes] [seed] [nodes]`: a cluster of real gateways on one PostgreSQL, to which things happen at random;
- * then its books are held against what clients were told. Ends with 1 if a rule is broken.
+ * `npm run nemesis [minutes] [seed] [nodes]`: injects random faults into a cluster of real gateways on one PostgreSQL,
+ * then compares its records with the answers to clients. Exits with 1 if a rule is broken.
  */
 
 const [minutes = 2, seed = Date.now() % 1_000_000, nodes = 3] = process.argv.slice(2).map(Number);
