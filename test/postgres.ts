@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import pg from "pg";
 import { debianProgram } from "./debian.js";
+import { freePort } from "./free-port.js";
 import { run } from "./temporary.js";
 
 /** Debian's user without rights: PostgreSQL does not run as root. */
@@ -137,15 +137,6 @@ class Server implements PostgresServer {
   #url(database: string): string {
     return `postgres://claudeway@127.0.0.1:${this.port}/${database}`;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return address.port;
 }
 
 async function finished(command: string, args: readonly string[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
-import { freePort } from "../e2e/proxy-kit.js";
+import { freePort } from "../free-port.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 import { temporaryFolder } from "../temporary.js";
 import { FaultProxy } from "./fault-proxy.js";

@@ -10,8 +10,9 @@ import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { pypiProgram } from "../docs/pypi-program.js";
 import { listeningPort } from "../e2e/address.js";
 import { eventually } from "../e2e/poll.js";
-import { freePort, type RunningProxy, runProxy, startProxy } from "../e2e/proxy-kit.js";
+import { type RunningProxy, runProxy, startProxy } from "../e2e/proxy-kit.js";
 import { ask } from "../e2e/proxy-requests.js";
+import { freePort } from "../free-port.js";
 import { temporaryFolder } from "../temporary.js";
 
 const SESSIONS = 40;

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,6 +12,7 @@ import { createHooks } from "#kernel/hooks.js";
 import type { AnyPlugin } from "#kernel/plugin.js";
 import { listeningPort } from "../e2e/address.js";
 import { eventually } from "../e2e/poll.js";
+import { freePort } from "../free-port.js";
 import { rejection } from "../kernel/kit.js";
 import { ROOT, run } from "../packaging/packed.js";
 import { blocksOf, patternOf } from "./blocks.js";
@@ -259,11 +259,4 @@ function* callOf({ prompt }: { readonly prompt: string }) {
     input: { file_path },
   };
   yield outcome?.allowed === false ? outcome.message : "ran";
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  const port = await listeningPort(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,12 +1,12 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { debianProgram } from "../debian.js";
-import { listeningPort } from "./address.js";
+import { freePort } from "../free-port.js";
 
 const DEPLOY = new URL("../../deploy/", import.meta.url);
 const START_MS = 20_000;
@@ -136,14 +136,6 @@ async function makeCertificate(dir: string): Promise<string> {
   const form = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert];
   await promisify(execFile)(openssl, ["req", ...form, ...subject]);
   return cert;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  const port = await listeningPort(server);
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function listens(port: number, child: ChildProcess): Promise<boolean> {

@@ -1,10 +1,8 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import pg from "pg";
 import { parse, stringify } from "smol-toml";
+import { freePort } from "../free-port.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
-import { listeningPort } from "./address.js";
 
 /**
  * Set to 2, every gateway under test is two nodes on one database: sessions are created at the one, everything else is sent
@@ -91,11 +89,3 @@ export async function newDatabase(dataDir: string): Promise<string> {
 
 // With a file for each run of mocha, this is called after all of its tests.
 if (areTwoNodes() && typeof after === "function") after(async () => (await server)?.close());
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  const port = await listeningPort(probe);
-  probe.close();
-  await once(probe, "close");
-  return port;
-}

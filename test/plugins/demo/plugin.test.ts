@@ -7,6 +7,7 @@ import { expect } from "chai";
 import { pino } from "pino";
 import { Kernel } from "#kernel/kernel.js";
 import demo from "#plugins/demo/index.js";
+import { freePort } from "../../free-port.js";
 import { fakeOffers } from "../offers.js";
 import { BYPASS, converse, TestFolders, textOf } from "./real-cli.js";
 
@@ -171,13 +172,6 @@ describe("demo: the plugin", function () {
 
 async function demoFolders(): Promise<string[]> {
   return (await readdir(tmpdir())).filter((name) => /^claudeway-demo-/.test(name)).sort();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  const port = await portOf(server);
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
 
 async function portOf(server: ReturnType<typeof createServer>): Promise<number> {

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
 import { eventually } from "../../e2e/poll.js";
+import { freePort } from "../../free-port.js";
 import { GitHost } from "./git-host.js";
 import { ReposGateway } from "./kit.js";
 
@@ -180,13 +180,4 @@ class SshServer {
     await ended;
     rmSync(this.folder, { recursive: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== "object" || address === null) throw new Error("no port is free");
-  return address.port;
 }

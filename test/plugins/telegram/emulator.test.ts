@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import { createServer as createProbe } from "node:net";
 import { expect } from "chai";
 import { TelegramServer } from "telegram-test-api/lib/telegramServer.js";
 import { eventually } from "../../e2e/poll.js";
+import { freePort } from "../../free-port.js";
 import { TOKEN } from "./bot-api.js";
 import { TestBot } from "./kit.js";
 
@@ -123,12 +123,3 @@ function withGetChat(target: string): Server {
 }
 
 /** The emulator takes no 0. */
-async function freePort(): Promise<number> {
-  const probe = createProbe().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("not listening");
-  return address.port;
-}
