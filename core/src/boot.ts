@@ -249,6 +249,8 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   opened.add("gateway", () => gateway.close());
   const bookLost = async (turns: readonly TurnRecord[]) => {
     const found = await bookLostTurns({ ledger, audit, log }, source, written, turns);
+    // What fails is withdrawn by the next sweep.
+    await Promise.allSettled(found.map(({ turn }) => approvalService.withdrawAll(turn.id)));
     for (const { turn, outcome } of found) kernel.notify("afterExecute", turn, outcome);
   };
   const recover = async (sessionId: string, claim: Claim) => {

@@ -5,6 +5,7 @@ import { type ScriptedModel, startScriptedModel } from "@claudeway/plugin-demo/m
 import { expect } from "chai";
 import { isObject } from "#schemas/index.js";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
+import { HEARS } from "../e2e/events-kit.js";
 import { cliEnvironment } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { journal, judge } from "./books.js";
@@ -15,11 +16,19 @@ import { ask } from "./requests.js";
 
 const LEASE_SECS = 4;
 const TURNS = 12;
+/** A burial and what follows it, on a busy machine. */
+const SOON_MS = 60_000;
 
 /** The pending requests, as this node lists them. */
 async function pending(node: ClusterNode): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const { body } = await ask(node, "/approvals?status=pending&limit=100");
   return [body["approvals"]].flat().filter(isObject);
+}
+
+/** Whether the plugin at this node knows how the turn ended. */
+async function hasHeard(node: ClusterNode, turnId: unknown): Promise<boolean> {
+  const { outcomes } = (await ask(node, "/heard")).body;
+  return [outcomes].flat().some((outcome) => isObject(outcome) && outcome["turn"] === turnId);
 }
 
 describe("calls that wait for a person, at two nodes", function () {
@@ -30,6 +39,7 @@ describe("calls that wait for a person, at two nodes", function () {
     Cluster.start({
       nodes: ["a", "b"],
       engine,
+      args: ["--enable-plugin", HEARS],
       cluster: { lease_secs: LEASE_SECS, shared_workdirs: true },
       config: {
         engine: { spares: 0 },
@@ -85,6 +95,24 @@ describe("calls that wait for a person, at two nodes", function () {
     );
     const history = { acknowledged: [], sent: 0, refused: {}, wrong: [], odd: [] };
     expect((await judge(cluster, history)).broken).to.deep.equal([]);
+  });
+
+  it("are withdrawn with the turn that is lost with its node", async () => {
+    cluster = await start("load", 60);
+    const [a, b] = [cluster.node("a"), cluster.node("b")];
+    const { body: session } = await ask(a, "/session/start", { body: {} });
+    const prompt = promptOf({ tag: "lost", ms: 10, units: 1, asks: true });
+    const cut = ask(a, `/session/${session["session_id"]}`, { body: { prompt } }).catch(() => undefined);
+    const [call] = await eventually("a pending call", async () => {
+      const found = await pending(b);
+      return found.length > 0 && found;
+    });
+    await a.kill();
+    await cut;
+    await eventually("the end of the turn, heard at b", () => hasHeard(b, call?.["turn_id"]), SOON_MS);
+    const late = await ask(b, `/approvals/${call?.["id"]}`, { body: { decision: "allow" } });
+    expect(late.status, JSON.stringify(late.body)).to.equal(409);
+    expect(late.body["error"]).to.include("withdrawn");
   });
 
   it("run once at the other node after their own was killed, with the real CLI", async () => {

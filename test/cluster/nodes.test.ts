@@ -184,10 +184,28 @@ describe("nodes of a cluster", () => {
     const test = new TestCluster();
     await test.joined("a");
     const b = test.node("b", { configDigest: "keys=2 plugins.approval=1" });
-    const refused = await b.cluster.begin(b.work).catch((error: unknown) => error);
+    const joining = b.cluster.begin(b.work).catch((error: unknown) => error);
+    await test.world.advance(2 * BEAT);
+    const refused = await joining;
     expect(refused).to.be.an("error").with.property("name", "ConfigError");
     expect(String(refused)).to.contain('it differs from that of node "a" in: keys, plugins.approval');
     expect(test.shared.nodes.has("b")).to.equal(false);
+  });
+
+  it("join with another configuration once all nodes that had the former one are dead", async () => {
+    const test = new TestCluster();
+    const killed = await test.joined("a", "b");
+    await test.world.advance(LEASE);
+    for (const { machine } of killed) machine.stopped = true;
+    const a = test.node("a", { configDigest: "keys=2" });
+    const joining = a.cluster.begin(a.work);
+    await test.world.advance(LEASE - BEAT);
+    expect(a.cluster.condition).to.equal("joining");
+    expect(test.shared.buried).to.deep.equal([]);
+    await test.world.advance(3 * BEAT);
+    expect(await joining, "its former start did not leave").to.equal(true);
+    expect(a.cluster.condition).to.equal("up");
+    expect(test.shared.buried.map(({ node }) => node)).to.include("b");
   });
 
   it("free their sessions at once when they leave", async () => {

@@ -1,4 +1,3 @@
-import { ConfigError } from "@claudeway/config";
 import {
   GatewayError,
   messageOf,
@@ -9,8 +8,8 @@ import {
   type NodeRecord,
 } from "@claudeway/ports";
 import type { Logger } from "pino";
+import { areStill, checkAgreement, differingNodes } from "./agreement.js";
 import { type Clock, sleep } from "./clock.js";
-import { differingParts } from "./digest.js";
 import { Term, type TermEnd } from "./term.js";
 import type { Timing } from "./timing.js";
 import { lives, Watch } from "./watch.js";
@@ -91,10 +90,11 @@ export class ClusterNode {
 
   /**
    * Joins. An earlier incarnation of this node is buried by that: what it left must have ended before. Rejects with a
-   * ConfigError if the configuration differs from that of the living nodes. True: the earlier one did not leave.
+   * ConfigError if the configuration differs from that of the living nodes, which takes a beat, or a lease if all are dead. True: the earlier one did not leave.
    */
   async join(listener: NodeListener): Promise<boolean> {
     this.#listener = listener;
+    await this.#tellDead();
     return this.#enter();
   }
 
@@ -115,11 +115,27 @@ export class ClusterNode {
     await this.options.book.leave(term.start);
   }
 
+  /**
+   * Of nodes with another configuration, waits until one beats, or all were silent for a lease and are buried: where all nodes
+   * were killed, no other would bury them, and none could join.
+   */
+  async #tellDead(): Promise<void> {
+    const { self, clock, timing, log } = this.options;
+    await this.#look();
+    const seen = differingNodes(self, this.#peers);
+    for (const { node, parts } of seen)
+      log.warn({ node, parts }, "a node has another configuration; waiting until it beats, or is buried");
+    for (let left = seen; left.length > 0 && areStill(left, seen); left = differingNodes(self, this.#peers)) {
+      await sleep(clock, timing.beat, this.#closed.signal);
+      await this.#look();
+    }
+  }
+
   async #enter(): Promise<boolean> {
     const { book, self, clock, timing } = this.options;
     await this.#look();
     this.#checkReplaced();
-    this.#checkConfig(Number.POSITIVE_INFINITY);
+    checkAgreement(self, this.#peers, Number.POSITIVE_INFINITY);
     const sentAt = clock.now();
     const { afterCrash, ...start } = await book.join(self);
     const term = new Term(start, sentAt, timing, clock);
@@ -127,7 +143,7 @@ export class ClusterNode {
     try {
       // Of two nodes that join at the same time, the later one gives way.
       await this.#look();
-      this.#checkConfig(start.incarnation);
+      checkAgreement(self, this.#peers, start.incarnation);
       this.#closed.signal.throwIfAborted();
     } catch (error) {
       term.end("left");
@@ -153,19 +169,6 @@ export class ClusterNode {
     throw new Error(
       `another gateway, at ${other.url}, joined as ${JSON.stringify(this.name)}; give each gateway its own cluster.node`,
     );
-  }
-
-  /** Throws a ConfigError if a living node that joined before `incarnation` has another configuration. */
-  #checkConfig(incarnation: number): void {
-    const { self } = this.options;
-    for (const other of this.#peers) {
-      if (other.node === self.node || !lives(other) || other.incarnation > incarnation) continue;
-      const parts = differingParts(self.configDigest, other.configDigest);
-      if (parts.length === 0) continue;
-      throw new ConfigError(
-        `cluster: the configuration must be the same on all nodes; it differs from that of node ${JSON.stringify(other.node)} in: ${parts.join(", ")}`,
-      );
-    }
   }
 
   async #run(term: Term): Promise<void> {
