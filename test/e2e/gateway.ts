@@ -124,8 +124,8 @@ export class TestGateway {
     this.#child = this.#run(nodes?.owner);
     this.url = await this.#listening(this.#child);
     this.#contract = await this.#liveContract();
+    this.#ownerUrl = nodes && this.url;
     if (nodes === undefined) return;
-    this.#ownerUrl = this.url;
     this.#other = this.#run(nodes.other);
     this.url = await this.#listening(this.#other);
   }
@@ -279,7 +279,7 @@ export class TestGateway {
   reload(config: string): void {
     writeFileSync(join(this.dir, "claudeway.toml"), sandboxed(config, this.dir, Object.keys(KEYS)) ?? config);
     this.options = { ...this.options, config };
-    if (this.#nodes !== undefined && this.#database !== undefined)
+    if (areTwoNodes() && this.#nodes !== undefined && this.#database !== undefined)
       this.#writeNodes(this.#nodes, this.#database);
     this.signal("SIGHUP");
   }
@@ -293,6 +293,11 @@ export class TestGateway {
     // The look is synchronous: who looks again and again must let others have their turn.
     await setImmediate();
     return this.#installations().flatMap((installation) => findMarked(installation).map(({ pid }) => pid));
+  }
+
+  /** The data folders; each of two nodes has its own. */
+  get dataDirs(): string[] {
+    return [this.dataDir, ...(areTwoNodes() ? [join(this.dir, "other", "data")] : [])];
   }
 
   #installations(): string[] {

@@ -76,7 +76,8 @@ describe("keys with an account and a configuration folder each", () => {
     expect((await talk.say("[[recall]]", { key: KEYS.bob })).body.success).to.equal(true);
     const { body } = await gateway.request<SessionMessages>(`${talk.path}/messages`, { key: KEYS.bob });
     expect([body.transcript, body.total]).to.deep.equal(["found", 2]);
-    expect(readdirSync(join(gateway.dataDir, "claude")).sort()).to.deep.equal(["admin", "bob"]);
+    const folders = gateway.dataDirs.flatMap((dir) => readdirSync(join(dir, "claude")));
+    expect([...new Set(folders)].sort()).to.deep.equal(["admin", "bob"]);
     expect(existsSync(join(gateway.dir, "claude", "projects"))).to.equal(false);
     const fork = await gateway.request(`${talk.path}/fork`, { key: KEYS.bob, body: {} });
     expect(fork.status).to.equal(200);

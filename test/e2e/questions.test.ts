@@ -232,7 +232,11 @@ describe("questions of the model, with the bypass on", function () {
     await gateway.stop("SIGKILL");
     await reading;
     await gateway.launch();
-    expect((await gateway.request(`/turns/${turn.id}`)).body).to.include({ state: "lost" });
+    // Two nodes look for lost turns while they serve.
+    await eventually("the lost turn", async () => {
+      const { body } = await gateway.request(`/turns/${turn.id}`);
+      return body["state"] === "lost" && (await statesOf(turn.id))[0] !== "pending";
+    });
     expect(await statesOf(turn.id)).to.deep.equal(["withdrawn"]);
     expect((await turn.answer({ answers: { "Which way?": "left" } })).status).to.equal(409);
   });

@@ -10,8 +10,42 @@ import { type PostgresServer, startPostgres } from "../postgres.js";
  */
 export const NODES_SWITCH = "CLAUDEWAY_TEST_NODES";
 
+const RUNS_NODES = process.env[NODES_SWITCH] === "2";
+/** Whether a gateway that starts now is one, because its tests say so. */
+let isOne = false;
+
 export function areTwoNodes(): boolean {
-  return process.env[NODES_SWITCH] === "2";
+  return RUNS_NODES && !isOne;
+}
+
+/** A gateway that can start again, as one or as two nodes. */
+interface Restarted {
+  stop(): Promise<unknown>;
+  launch(): Promise<void>;
+}
+
+/**
+ * Defines tests of what holds for one gateway and not for two nodes; a run through two nodes shows the reason. There their
+ * gateways are one.
+ *
+ * @param shared the gateway, if it was started for other tests too; sessions of these are unknown to it here
+ */
+export function onOneGateway(why: string, define: () => void, shared?: () => Restarted): void {
+  if (!RUNS_NODES) {
+    define();
+    return;
+  }
+  const become = (one: boolean) => async () => {
+    const gateway = shared?.();
+    await gateway?.stop();
+    isOne = one;
+    await gateway?.launch();
+  };
+  describe(`on one gateway: ${why}`, () => {
+    before(become(true));
+    after(become(false));
+    define();
+  });
 }
 
 /** One of the two, with a folder and a port of its own. */
@@ -58,7 +92,7 @@ export async function queryDatabase(
   sql: string,
   values: readonly unknown[],
 ): Promise<readonly object[] | undefined> {
-  const url = urls.get(dataDir);
+  const url = areTwoNodes() ? urls.get(dataDir) : undefined;
   if (url === undefined) return undefined;
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -87,5 +121,9 @@ export async function newDatabase(dataDir: string): Promise<string> {
   return url;
 }
 
-// With a file for each run of mocha, this is called after all of its tests.
-if (areTwoNodes() && typeof after === "function") after(async () => (await server)?.close());
+/** Ends the server, if one was started. */
+export async function closeServer(): Promise<void> {
+  const started = await server;
+  server = undefined;
+  await started?.close();
+}

@@ -1,0 +1,45 @@
+const { existsSync, readdirSync } = require("node:fs");
+const { basename } = require("node:path");
+const usual = require("../../.mocharc.json");
+
+/*
+ * `npm run test:nodes`: the end-to-end tests through two nodes on one database. Sessions are created at the one, everything
+ * else is sent to the other, which owns none of them. Each test file takes part but these, for these reasons.
+ */
+const LEFT_OUT = {
+  "starts, stops and signals of one process": [
+    "boot",
+    "draining",
+    "guard",
+    "reload",
+    "service",
+    "shutdown",
+    "start-modules",
+    "start-signals",
+    "uncaught",
+  ],
+  "commands and files beside the gateway": ["backup", "commands", "npx", "root", "setup"],
+  "the ledger of one gateway: its file on a full disk, or its own database": ["full-disk", "postgres"],
+  "a conversation that only a folder has: nodes store it in the database, see test/cluster/conversations.e2e.test.ts":
+    ["lost-conversation"],
+  "a load of its own, also on a cluster: see docs/cluster.md": ["soak"],
+};
+
+process.env.CLAUDEWAY_TEST_NODES = "2";
+
+const left = Object.values(LEFT_OUT)
+  .flat()
+  .map((name) => `test/e2e/${name}.test.ts`);
+for (const file of left)
+  if (!existsSync(file)) throw new Error(`${basename(__filename)} names ${file}, which does not exist`);
+const files = readdirSync("test/e2e")
+  .filter((name) => name.endsWith(".test.ts") && !name.endsWith(".long.test.ts"))
+  .map((name) => `test/e2e/${name}`);
+/** Files that the command names run alone. */
+const areNamed = process.argv.slice(2).some((argument) => argument.endsWith(".test.ts"));
+
+module.exports = {
+  ...usual,
+  require: [...usual.require, "./test/e2e/nodes-hooks.ts"],
+  ...(areNamed ? {} : { spec: files.filter((file) => !left.includes(file)) }),
+};
