@@ -1,16 +1,26 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
 import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
-import { logInAt, PAGES, startFilled, startSession, type Visit, visit } from "./dashboard-kit.js";
-import type { TestGateway } from "./gateway.js";
+import {
+  askToEdit,
+  logInAt,
+  PAGES,
+  seriousFaults,
+  startFilled,
+  startSession,
+  type Visit,
+  visit,
+} from "./dashboard-kit.js";
+import { KEYS, type TestGateway } from "./gateway.js";
 
 const SHAPE = {
-  days: 1,
-  models: ["claude-haiku-4-5"],
-  keys: ["bob"],
-  sessions: 1,
-  turns: () => 1,
-  costUsd: () => 0.1,
+  days: 3,
+  models: ["claude-haiku-4-5", "claude-opus-4-5-with-a-long-name-20991231"],
+  keys: ["bob", "the-key-of-a-service-with-a-very-long-name-0123456789"],
+  sessions: 2,
+  varied: true,
+  turns: () => 2,
+  costUsd: () => 1234.5,
 };
 const WIDTH = 390;
 /** The least height of what a finger can hit, in pixels. */
@@ -22,6 +32,20 @@ const OUT_OF_REACH = (selector: string) => `[...document.querySelectorAll(${JSON
   .map((one) => [one.textContent.trim().slice(0, 40), one.getBoundingClientRect()])
   .filter(([, { left, right, height }]) => left < 0 || right > innerWidth || height < ${MIN_HEIGHT})
   .map(([text, { left, right, height }]) => [text, left, right, height].join(" "))`;
+
+/** What is wider than its place, and visible. */
+const SIDEWAYS = `[document.documentElement, ...document.querySelectorAll("body *")]
+  .filter((one) => one.checkVisibility() && !one.closest("pre, code, textarea, .unseen, thead") && !one.closest(".diff"))
+  .filter((one) => {
+    const { overflowX, textOverflow } = getComputedStyle(one);
+    const scrolls = one === document.documentElement || overflowX === "auto" || overflowX === "scroll";
+    return scrolls && textOverflow !== "ellipsis" && one.scrollWidth > one.clientWidth + 1;
+  })
+  .map((one) => [one.tagName, one.className, one.scrollWidth, one.clientWidth].join(" "))`;
+
+/** Parts of tables without a role of their own, which `display` would take away. */
+const NO_ROLE = `[...document.querySelectorAll(".cards, .cards :is(thead, tbody, tr, th, td)")]
+  .filter((one) => !one.hasAttribute("role")).map(({ outerHTML }) => outerHTML.slice(0, 100))`;
 
 describe("the dashboard on a phone", function () {
   this.timeout(BROWSER_TIMEOUT_MS);
@@ -51,6 +75,35 @@ describe("the dashboard on a phone", function () {
       const found = await visited.page.evaluate<string[]>(OUT_OF_REACH("nav a, main a, main button"));
       expect(found, path).to.deep.equal([]);
     }
+  });
+
+  it("scrolls no page sideways, keeps the roles of tables, and satisfies axe", async () => {
+    const { page } = visited;
+    const session = await startSession(gateway);
+    const words = `| a | b |\n|---|---|\n| one | ${"x".repeat(90)} |`;
+    await gateway.request(`/session/${session.id}`, {
+      body: { prompt: `${"w".repeat(200)} [[say ${words}]]`, metadata: { ticket: "A-17".repeat(20) } },
+      key: KEYS.bob,
+    });
+    const { answer } = await askToEdit(gateway, session);
+    await answer;
+    for (const path of [...PAGES, "limits", `sessions/${session.id}`]) {
+      await visited.go(path);
+      await page.locator(".panel").first().waitFor();
+      await page.getByText("Loading …").first().waitFor({ state: "detached" });
+      await page.evaluate("document.querySelectorAll('main details').forEach((one) => (one.open = true))");
+      expect(await page.evaluate<string[]>(SIDEWAYS), path).to.deep.equal([]);
+      expect(await page.evaluate<string[]>(NO_ROLE), path).to.deep.equal([]);
+      expect(await seriousFaults(page), path).to.deep.equal([]);
+    }
+    await visited.go("requests");
+    const row = page
+      .getByRole("row")
+      .filter({ hasText: "waiting" })
+      .or(page.getByRole("row").filter({ hasText: "parked" }));
+    await row.first().waitFor();
+    for (const title of ["Begun", "State", "Key", "Model", "Duration", "Cost"])
+      expect(await row.first().locator(`[data-title="${title}"]`).isVisible(), title).to.equal(true);
   });
 
   it("keeps the prompt's box off the edge of its panel", async () => {
