@@ -48,6 +48,8 @@ live_wait_secs = 1
     expect(files("slack.txt")).to.deep.equal([]);
     await gateway.launch();
     slack.press(card, "Approve");
+    await shows("The turn goes on.");
+    expect(slack.find("Waiting for a decision")).to.equal(undefined);
     await eventually("the file", () => files("slack.txt").length > 0, 60_000);
     await eventually("no buttons", () => card.blocks.every(({ type }) => type !== "actions"), 60_000);
     expect(files("slack.txt")).to.deep.equal(["from-a-thread"]);

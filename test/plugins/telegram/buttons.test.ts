@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { HOSTILE } from "../hostile.js";
-import { outcomeOf, turnOf } from "../offers.js";
+import { approvalOf, outcomeOf, turnOf } from "../offers.js";
 import { ADA, BOB, type Shown } from "./bot-api.js";
 import { TestBot } from "./kit.js";
 
@@ -17,6 +17,29 @@ describe("telegram's buttons", () => {
 
   const answerTo = (press: string) => eventually("an answer to the press", () => bot.api.answerTo(press));
   const settled = (shown: Shown) => eventually("no buttons", () => shown.buttons.length === 0);
+
+  const allowedBy = (channel: string, who: string) =>
+    ({ decision: "allow", by: { channel, who }, at: "2030-01-01T00:00:00.000Z" }) as const;
+  /** A turn of topic 7 that has said this, and waits for a decision that is made elsewhere. */
+  const parkedTurn = async (said: string, id: string) => {
+    const pieces = said === "" ? [] : [said];
+    bot.turns.script = () => ({
+      pieces,
+      response: { success: false, pending_approval: { id } as never },
+    });
+    const known = new Set(bot.turns.responses.keys());
+    bot.approvalService.approvals.set(id, approvalOf({ id }));
+    bot.api.write("go", { thread: 7 });
+    await bot.shows("Waiting for a decision");
+    const turnId = [...bot.turns.responses.keys()].find((one) => !known.has(one));
+    const approval = approvalOf({ id, turnId: turnId ?? "" });
+    bot.approvalService.approvals.set(id, approval);
+    await eventually("the message is stored", async () => {
+      const { entries } = await bot.store.list("");
+      return entries.some(({ value }) => JSON.stringify(value).includes(`"approvalId":"${id}"`));
+    });
+    return approval;
+  };
 
   it("show command, key and folder; a press approves once and the message says by whom", async () => {
     bot = await (await TestBot.start({ allowed_users: [ADA.id, BOB.id] })).ready();
@@ -387,6 +410,43 @@ describe("telegram's buttons", () => {
     await bot.launch();
     const shown = await bot.shows("so far, and done");
     expect(shown.thread).to.equal(7);
+  });
+
+  it("change the message of a parked turn when it is decided elsewhere, expires, or is withdrawn", async () => {
+    bot = await (await TestBot.start()).ready();
+    const ends = [
+      [
+        { status: "allowed", decision: allowedBy("admin", "boss") },
+        /^✅ Approved by boss \(admin\)\. The turn goes on\.$/,
+      ],
+      [{ status: "expired" }, /^⌛ Expired without a decision\. The turn goes on\.$/],
+      [{ status: "withdrawn" }, /^↩ Withdrawn: nothing waits for it any more$/],
+    ] as const;
+    for (const [index, [end, verdict]] of ends.entries()) {
+      const [said, id] = [`so far ${index}`, `a${index}`];
+      const parked = await parkedTurn(said, id);
+      expect((await bot.shows(said)).html).to.equal(said);
+      bot.approvalService.approvals.set(id, { ...parked, ...end });
+      bot.running.kernel.notify("approvalDecided", { ...parked, ...end });
+      await eventually(`how ${id} ended`, () => bot.api.texts(7).some((text) => verdict.test(text)));
+      expect(bot.api.find("Waiting for a decision")).to.equal(undefined);
+      expect((await bot.shows(said)).html, "what was said before stays").to.equal(said);
+    }
+  });
+
+  it("change the message of a parked turn that was decided while the plugin was off", async () => {
+    bot = await (await TestBot.start()).ready();
+    const parked = await parkedTurn("", "a");
+    await bot.stop();
+    bot.approvalService.approvals.set("a", {
+      ...parked,
+      status: "allowed",
+      decision: allowedBy("key", "alice"),
+    });
+    await bot.launch();
+    await bot.shows("Approved by alice (key). The turn goes on.");
+    expect(bot.api.find("Waiting for a decision")).to.equal(undefined);
+    expect(bot.api.texts(7)).to.have.length(1);
   });
 
   it("warn of nothing that is not shown when a file ends in a newline", async () => {

@@ -176,7 +176,12 @@ describe("telegram at several gateways", () => {
     const { api, turns, lead } = gateways;
     turns.script = () => ({ pieces: ["slow ", "answer"], everyMs: 1500 });
     api.write("take your time", { thread: 7 });
-    await eventually("its turn", () => turns.ran.length === 1);
+    await eventually("its turn, in the store", async () => {
+      const { entries } = await gateways.store.list("");
+      return entries.some(
+        ({ key, value }) => key.includes("/waiting/") && JSON.stringify(value).includes("turnId"),
+      );
+    });
     lead.depose("a");
     await eventually("the answer", () => api.find("slow answer"));
     await eventually("an empty queue", async () => {

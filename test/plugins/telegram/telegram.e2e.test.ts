@@ -74,12 +74,14 @@ ${more}`;
     api.pressButton(card, "Approve");
     await settled(card);
     expect(card.html).to.contain("Approved by Ada L (@ada)");
+    await shows("Approved by Ada L (@ada). The turn goes on.");
+    expect(api.find("Waiting for a decision")).to.equal(undefined);
     await eventually("the file", () => files("phone.txt").length > 0, 60_000);
     await eventually(
       "the rest of the answer",
       () => {
         const [last] = api.texts(7).slice(-1);
-        return api.texts(7).length === 3 && !last?.includes("Failed");
+        return api.texts(7).length === 4 && !last?.includes("Failed");
       },
       60_000,
     ).catch(() => expect.fail(api.texts(7).join("\n---\n")));

@@ -1,8 +1,10 @@
-import type { LedgerView, PluginScope, TurnHandle, TurnRunner } from "@claudeway/core";
+import type { Approval, Approvals, LedgerView, PluginScope, TurnHandle, TurnRunner } from "@claudeway/core";
 import { GrowingAnswer, type Pace } from "./growing-answer.js";
 import type { Messenger } from "./messenger.js";
+import { ParkedNotices } from "./parked-notices.js";
 import { Progress } from "./progress.js";
 import type { SessionFiles } from "./session-files.js";
+import { italic, plain } from "./spans.js";
 import type { State } from "./state.js";
 import type { Say } from "./texts.js";
 import type { ShownTurn, TurnResponse } from "./turn-shown.js";
@@ -14,6 +16,7 @@ export interface AnswersOptions {
   readonly pace: Pace;
   readonly turns: TurnRunner;
   readonly ledger: Pick<LedgerView, "response">;
+  readonly approvalService: Pick<Approvals, "get">;
   readonly scope: Pick<PluginScope, "log" | "signal">;
   readonly files: SessionFiles;
   /** Called when the answer of a turn with denied calls is shown. */
@@ -28,7 +31,11 @@ export class Answers {
   /** Turns whose answer is being shown. */
   readonly #shown = new Set<string>();
 
-  constructor(private readonly options: AnswersOptions) {}
+  readonly #notices: ParkedNotices;
+
+  constructor(private readonly options: AnswersOptions) {
+    this.#notices = new ParkedNotices(options);
+  }
 
   /** Whether this turn's answer is being shown. */
   shows(turnId: string): boolean {
@@ -78,6 +85,11 @@ export class Answers {
     await this.#finish(this.#growing(turn, state.lastOf(turn.key)), response, turn);
   }
 
+  /** What a parked turn waits for was decided, here or elsewhere. */
+  decided(approval: Approval): Promise<void> {
+    return this.#notices.decided(approval);
+  }
+
   /** A parked turn has ended, or is parked again. False if it does not belong to this chat. */
   async goneOn(
     turn: Pick<ShownTurn, "turnId" | "sessionId" | "keyId">,
@@ -88,6 +100,7 @@ export class Answers {
     if (this.#shown.has(turn.turnId)) return true;
     this.#shown.add(turn.turnId);
     try {
+      await this.#notices.settle(turn.turnId);
       await this.show(response, { ...turn, key: parked.key, messageId: parked.messageId });
     } finally {
       this.#shown.delete(turn.turnId);
@@ -95,7 +108,7 @@ export class Answers {
     return true;
   }
 
-  /** After a start: shows parked turns that ended while the plugin was off. */
+  /** After a start: shows decisions that were made, and parked turns that ended, while the plugin was off. */
   async catchUp(): Promise<void> {
     for (const { turnId } of this.options.state.allParked) {
       await this.#catchUpWith({ turnId, sessionId: "", keyId: "" });
@@ -104,6 +117,7 @@ export class Answers {
 
   async #catchUpWith(turn: Pick<ShownTurn, "turnId" | "sessionId" | "keyId">): Promise<void> {
     if (this.options.state.parked(turn.turnId) === undefined) return;
+    await this.#notices.settle(turn.turnId);
     const response = await this.options.ledger.response(turn.turnId);
     if (response === undefined || response.pending_approval !== undefined) return;
     await this.goneOn({ ...turn, sessionId: response.session_id }, response);
@@ -160,15 +174,17 @@ export class Answers {
   ): Promise<void> {
     const { state, scope, denied } = this.options;
     const { turnId, key, messageId } = turn;
-    if (response.pending_approval !== undefined && messageId !== undefined)
-      state.setParked(turnId, { turnId, key, messageId });
+    const pending = response.pending_approval;
+    if (pending !== undefined && messageId !== undefined) state.setParked(turnId, { turnId, key, messageId });
     try {
       await answer.finish(this.#textOf(response));
+      if (pending !== undefined)
+        await this.#notices.posted(turnId, pending.id, await this.#parkedNotice(answer, response, key));
     } catch (error) {
       if (scope.signal.aborted) throw error;
       scope.log.warn({ err: error, turn_id: turnId }, "could not show an answer");
     }
-    if (response.pending_approval !== undefined) return;
+    if (pending !== undefined) return;
     // Forget it only now: a gateway that dies before this shows it after its next start.
     state.setParked(turnId, undefined);
     if ((response.permission_denials?.length ?? 0) > 0) {
@@ -176,12 +192,22 @@ export class Answers {
     }
   }
 
+  /** The message that says that the turn waits: the answer itself, or one below what was said so far. */
+  async #parkedNotice(answer: GrowingAnswer, { result }: TurnResponse, key: string): Promise<string> {
+    const { messenger, state, say } = this.options;
+    if (result.trim() === "" && answer.lastId !== undefined) return answer.lastId;
+    const text = [plain("⏸ "), italic(say("parked"))];
+    const messageId = await messenger.send({ key, replyTo: answer.lastId }, { spans: text });
+    state.link(messageId, key);
+    return messageId;
+  }
+
   #textOf({ result, success, error, code, pending_approval: pending }: TurnResponse): string {
     const { say, messenger } = this.options;
     // The gateway's own words are for programs: they name a field of a request.
     if (code === "CONVERSATION_LOST")
       return `⚠️ ${say("conversationLost", { command: `${messenger.commandPrefix}new` })}`;
-    if (pending !== undefined) return [result, `⏸ _${say("parked")}_`].filter(Boolean).join("\n\n");
+    if (pending !== undefined) return result.trim() === "" ? `⏸ _${say("parked")}_` : result;
     if (!success)
       return [result, `⚠️ ${say("failed", { reason: error ?? "?" })}`].filter(Boolean).join("\n\n");
     return result.trim() === "" ? say("noText") : result;

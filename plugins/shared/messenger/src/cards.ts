@@ -27,7 +27,7 @@ const MAX_NAME = 100;
 const MAX_QUESTION = 1200;
 const MAX_OPTION = 200;
 const MAX_BUTTON = 60;
-const MAX_VERDICT = 300;
+export const MAX_VERDICT = 300;
 
 /** A pending or decided tool call. */
 export function callCard(approval: Approval, options: CardOptions): Message {
@@ -160,6 +160,6 @@ function buttonText(label: string): string {
 }
 
 /** One line without invisible characters. */
-function line(text: string, most: number, sizes: Sizes): string {
+export function line(text: string, most: number, sizes: Sizes): string {
   return clip(spellHidden(text).replace(/\s+/g, " ").trim(), most, sizes);
 }

@@ -162,6 +162,7 @@ export class ChatService {
 
   decided(approval: Approval): void {
     this.#background.run("showing a decision", () => this.#approvals.decided(approval));
+    this.#background.run("showing that a turn goes on", () => this.#answers.decided(approval));
   }
 
   ended(turn: TurnInfo, { response }: TurnOutcome): void {

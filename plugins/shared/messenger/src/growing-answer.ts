@@ -57,6 +57,11 @@ export class GrowingAnswer {
     this.#lastAt = Date.now() - options.pace.intervalMs / 2;
   }
 
+  /** Its last message; undefined if nothing was sent. */
+  get lastId(): string | undefined {
+    return this.#sent.at(-1)?.id;
+  }
+
   /** Shows the text so far, as soon as the interval allows. */
   show(markdown: string): void {
     this.#wanted = markdown;
@@ -72,7 +77,7 @@ export class GrowingAnswer {
     const all = messagesOf(markdown, messenger.sizes);
     const shown = all.slice(0, MAX_MESSAGES);
     for (const [index, spans] of shown.entries()) await this.#put(index, spans);
-    for (const { id } of this.#sent.slice(shown.length)) {
+    for (const { id } of this.#sent.splice(shown.length)) {
       await messenger.delete(id).catch(() => undefined);
     }
     if (all.length <= MAX_MESSAGES && markdown.length <= MAX_RENDERED) return;

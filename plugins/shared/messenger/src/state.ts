@@ -62,6 +62,13 @@ export interface ParkedAnswer {
   readonly turnId: string;
   readonly key: string;
   readonly messageId: string;
+  /** The message that says what the turn waits for, until it says how that was decided. */
+  readonly notice?: ParkedNotice;
+}
+
+export interface ParkedNotice {
+  readonly messageId: string;
+  readonly approvalId: string;
 }
 
 export interface StateOptions {

@@ -22,6 +22,7 @@ export const de: Texts = {
   conversationLost:
     "Diese Unterhaltung ist auf dem Rechner von Claude verloren und kann nicht weitergehen. Beginne mit {command} eine neue.",
   parked: "Wartet auf eine Entscheidung. Es geht weiter, sobald jemand entscheidet.",
+  goesOn: "Es geht weiter.",
 
   pressed: "Erledigt.",
   alreadyDecided: "Das hat schon jemand anders entschieden.",

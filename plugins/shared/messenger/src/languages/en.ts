@@ -21,6 +21,7 @@ export const en = {
   conversationLost:
     "This conversation is lost on the machine where Claude runs, and can't go on. Start a new one with {command}.",
   parked: "Waiting for a decision. The turn continues when somebody decides.",
+  goesOn: "The turn goes on.",
 
   pressed: "Done.",
   alreadyDecided: "Somebody else has already decided this.",

@@ -22,6 +22,7 @@ export const tr: Texts = {
   conversationLost:
     "Bu konuşma, Claude'un çalıştığı makinede kayboldu ve sürdürülemez. {command} ile yenisini başlat.",
   parked: "Karar bekliyor. Biri karar verince devam eder.",
+  goesOn: "Devam ediyor.",
 
   pressed: "Tamam.",
   alreadyDecided: "Biri daha hızlıydı: karar verildi.",
