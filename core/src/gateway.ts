@@ -42,6 +42,7 @@ import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
 import { createHttpServer, refuseBadHttp } from "./http/server.js";
 import { TurnStarter } from "./http/start-turn.js";
+import { UnansweredRequests } from "./http/unanswered.js";
 import { TaskSockets } from "./http/websocket.js";
 import { type GatewayOptions, type GatewayParts, Services } from "./services.js";
 import { TurnViews } from "./turns/view.js";
@@ -65,6 +66,10 @@ export class Gateway {
   readonly #sockets: TaskSockets;
   /** The requests with a body that are being handled. */
   readonly #reading = new Set<IncomingRequest>();
+  /** In a cluster: what other nodes may be answering. */
+  readonly #unanswered: UnansweredRequests | undefined;
+  /** Aborted when the grace time of closing is over. */
+  readonly #graceOver = new AbortController();
   /** Set by the first `close()`. */
   #closing: Promise<void> | undefined;
   #address: ListenAddress | undefined;
@@ -82,6 +87,7 @@ export class Gateway {
     this.#sockets = this.#openSockets();
     const handlers = { request: this.#chain().callback(), webSocket: this.#sockets.upgrade };
     this.#server = createHttpServer(handlers, this.#config.limits);
+    if (parts.passing !== undefined) this.#unanswered = new UnansweredRequests(this.#server);
   }
 
   get #config(): Settings {
@@ -165,6 +171,7 @@ export class Gateway {
       authentication: this.#authentication,
       addresses: this.#addresses,
       passing: this.parts.passing,
+      joins: (joining) => this.#unanswered?.add(joining),
       tasks: this.services.tasks,
       fields: kernel.requestFields,
       budgetOf: (keyId) => this.#bodies.budgetOf(keyId),
@@ -233,24 +240,31 @@ export class Gateway {
   #stopAll(): void {
     this.services.turns.stopAll("shutdown");
     this.parts.passing?.close();
+    this.#graceOver.abort();
   }
 
   async #close(): Promise<void> {
     this.services.closeTurns();
+    this.#server.prependListener("request", (_, response) => {
+      // Clients open their next connection elsewhere, and none is idle when the port closes.
+      response.shouldKeepAlive = false;
+    });
     await this.parts.kernel.notifyClosing();
     const grace = setTimeout(() => this.#stopAll(), this.#config.engine.grace_secs * 1000);
     await this.services.turns.drained();
-    await this.parts.passing?.drained();
     // Ends background work now, while its cost and its loss can still be recorded.
     await this.parts.engine.retire("shutdown");
     await this.services.turns.drained();
-    clearTimeout(grace);
-    this.services.events.close();
+    await this.parts.passing?.emptied();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
     const refuseBodies = setTimeout(() => {
       for (const request of this.#reading) if (!request.complete) request.refuse(shuttingDown());
     }, LAST_BODIES_MS);
+    // Only now: as long as the port is open, requests for other nodes may arrive at any time.
+    await this.#unanswered?.over(this.#graceOver.signal);
+    clearTimeout(grace);
+    this.services.events.close();
     const hangUp = setTimeout(() => {
       this.#server.closeAllConnections();
       this.#sockets.close();

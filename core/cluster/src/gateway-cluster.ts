@@ -19,7 +19,7 @@ import { ClusterSingletons } from "./cluster-singletons.js";
 import { ClusterKeyPlaces } from "./key-places.js";
 import { ClusterNode } from "./node.js";
 import { type NodeWork, nodeWork } from "./node-work.js";
-import { Passing } from "./passing/index.js";
+import { LostAnswers, Passing } from "./passing/index.js";
 import { SessionClaims } from "./session-claims.js";
 import { type Timing, timingOf } from "./timing.js";
 import { Undertaker } from "./undertaker.js";
@@ -85,6 +85,10 @@ export class GatewayCluster implements Cluster {
       self: () => node.term().start,
       others: () => node.nodes.filter((other) => other.node !== node.name && lives(other)),
       emptied: () => this.#emptied(),
+      lostAnswers: new LostAnswers({
+        lives: async (start) => isAmong(start, (await book.list()).filter(lives)),
+        hasTurn: async (turnId) => (await ledger.turns.get(turnId)) !== undefined,
+      }),
       isOf: async (sessionId, keyId) => (await ledger.sessions.get(sessionId))?.keyId === keyId,
     });
   }
@@ -161,9 +165,7 @@ export class GatewayCluster implements Cluster {
   /** Ends the requests that wait for an answer of a start that no longer lives. */
   #loseGone(): void {
     const living = this.nodes.filter(lives);
-    const isThere = (one: NodeStart) =>
-      living.some(({ node, incarnation }) => node === one.node && incarnation === one.incarnation);
-    for (const start of this.#living) if (!isThere(start)) this.passing.lost(start);
+    for (const start of this.#living) if (!isAmong(start, living)) this.passing.lost(start);
     this.#living = living;
   }
 
@@ -207,4 +209,8 @@ export class GatewayCluster implements Cluster {
       this.#releasing = false;
     }
   }
+}
+
+function isAmong(start: NodeStart, nodes: readonly NodeStart[]): boolean {
+  return nodes.some(({ node, incarnation }) => node === start.node && incarnation === start.incarnation);
 }

@@ -11,10 +11,12 @@ export interface PassedRequest {
   readonly clientAddress: string;
   /** Undefined on routes without a key. */
   readonly caller: Caller | undefined;
+  /** For the turn of a session's prompt: under this id, the node that passed it on finds it in the ledger. */
+  readonly turnId?: string | undefined;
 }
 
 /** A request that is being answered. */
-export interface Exchange extends Omit<PassedRequest, "from"> {
+export interface Exchange extends Omit<PassedRequest, "from" | "turnId"> {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** True: another node passed the request on to this one. */
@@ -26,7 +28,7 @@ export interface Exchange extends Omit<PassedRequest, "from"> {
 }
 
 /** The handshake of a WebSocket. */
-export interface SocketExchange extends Omit<PassedRequest, "from"> {
+export interface SocketExchange extends Omit<PassedRequest, "from" | "turnId"> {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   /** What arrived after the handshake. */
@@ -85,8 +87,8 @@ export interface PassingOn {
   checkTurn(turn: { readonly sessionId: string }, need?: "if it answers"): Promise<void>;
   /** Throws `Elsewhere` if the start of a node, which began something, is another that lives. */
   checkStart(start: NodeStart): void;
-  /** Resolves when no request that changes anything is being answered by another node. */
-  drained(): Promise<void>;
+  /** Resolves when other nodes have no reason to pass anything on to this one, which drains. */
+  emptied(): Promise<void>;
   /** Ends what is still open. */
   close(): void;
 }

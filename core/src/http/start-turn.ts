@@ -34,7 +34,7 @@ export class TurnStarter {
     ctx: GatewayContext,
     body: { readonly detach: boolean },
     begin: BeginTurn,
-    turnId: string = randomUUID(),
+    turnId: string = ctx.state.passed?.turnId ?? randomUUID(),
   ): Promise<StartedTurn> {
     const idempotencyKey = keyOf(ctx);
     if (idempotencyKey === undefined) {

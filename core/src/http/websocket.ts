@@ -31,6 +31,8 @@ export interface TaskSocketOptions {
   readonly authentication: Authentication;
   readonly addresses: ClientAddresses;
   readonly passing: PassingOn | undefined;
+  /** Called with each handshake that another node may answer, until its socket has closed or it stays here. */
+  readonly joins: (joining: Promise<unknown>) => void;
   readonly tasks: Tasks;
   readonly fields: RequestFields;
   /** The size limit of all messages of a key that are being read. */
@@ -131,7 +133,9 @@ export class TaskSockets {
       if (passed === undefined) {
         await options.admit({ ...info(), keyId, remoteAddress: address, headers, setHeader });
         const from = { requestId: id, clientAddress: address, caller, request, socket, head: early };
-        const joined = await options.passing?.joinSocket({ ...from, answerHeaders });
+        const joining = options.passing?.joinSocket({ ...from, answerHeaders });
+        if (joining !== undefined) options.joins(joining);
+        const joined = await joining;
         if (joined !== undefined) return complete(joined.status, keyId, joined.node);
       }
       const user = caller;

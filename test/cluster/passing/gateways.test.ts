@@ -1,13 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { definePlugin, type TurnRunner } from "@claudeway/core";
 import { expect } from "chai";
 import WebSocket from "ws";
 import { readEvents } from "#testing/event-parser.js";
 import type { Script } from "#testing/script.js";
 import { eventually } from "../../e2e/poll.js";
-import { KEYS, TwoGateways } from "./two-gateways.js";
+import { KEYS, type OneOfTwo, TwoGateways } from "./two-gateways.js";
+
+/** Once all turns have ended, a gateway that closes gives its last answers a second. */
+const LONGER_THAN_LAST_ANSWERS_MS = 1_500;
 
 /** Turns with "wait" in their prompt wait until the test lets them go on. */
 let goOn: () => void;
@@ -41,7 +45,7 @@ describe("two gateways on one ledger", () => {
           });
         },
       });
-    two = await TwoGateways.start({ script, plugins: [plugin()] });
+    two = await TwoGateways.start({ script, plugins: [plugin()], config: { engine: { grace_secs: 60 } } });
   });
   afterEach(async () => {
     goOn();
@@ -161,14 +165,7 @@ describe("two gateways on one ledger", () => {
   });
 
   it("pass a task's WebSocket on to the emptier one, with its frames and its end", async () => {
-    Object.defineProperty(two.other.gateway.services.localWork, "load", {
-      value: () => ({ running: 5, queued: 0, maxRunning: 5 }),
-    });
-    const socket = new WebSocket(`${two.other.url.replace("http", "ws")}/task/ws`, {
-      headers: { authorization: `Bearer ${KEYS.bob}` },
-    });
-    const frames: string[] = [];
-    socket.on("message", (data) => frames.push(JSON.parse(String(data)).event));
+    const { socket, frames } = taskThrough(two.other);
     const [[handshake]] = await Promise.all([once(socket, "upgrade"), once(socket, "open")]);
     socket.send(JSON.stringify({ prompt: "wait" }));
     await eventually("a turn", () => two.owner.gateway.load().running === 1);
@@ -187,6 +184,31 @@ describe("two gateways on one ledger", () => {
     await eventually("a turn", () => two.owner.gateway.load().running === 1);
     second.terminate();
     await eventually("no turn", () => two.owner.gateway.load().running === 0);
+  });
+
+  it("close the port of one that drains before it waits for what the other answers", async () => {
+    const id = await two.session();
+    const answer = two.post(`/session/${id}`, { prompt: "wait" });
+    const { socket, frames } = taskThrough(two.other);
+    const ended = once(socket, "close");
+    await once(socket, "open");
+    socket.send(JSON.stringify({ prompt: "wait" }));
+    await eventually("two turns", () => two.owner.gateway.load().running === 2);
+    const closing = two.other.gateway.close();
+    // As long as it were open, requests could keep this one from its end.
+    await eventually("a closed port", () =>
+      fetch(two.other.url).then(
+        () => false,
+        () => true,
+      ),
+    );
+    await sleep(LONGER_THAN_LAST_ANSWERS_MS);
+    expect(two.owner.gateway.load().running).to.equal(2);
+    goOn();
+    expect((await answer).body).to.include({ success: true });
+    await ended;
+    expect(frames.at(-1)).to.equal("done");
+    await closing;
   });
 
   it("hand an idle session over to a plugin's prompt at the other, not a busy one, nor one that is not saved", async () => {
@@ -225,6 +247,19 @@ describe("two gateways on one ledger", () => {
     expect(two.owners.get(id)).to.equal("owner");
   });
 });
+
+/** A WebSocket for a task, at the node whose places are taken. */
+function taskThrough({ url, gateway }: OneOfTwo): { readonly socket: WebSocket; readonly frames: string[] } {
+  Object.defineProperty(gateway.services.localWork, "load", {
+    value: () => ({ running: 5, queued: 0, maxRunning: 5 }),
+  });
+  const socket = new WebSocket(`${url.replace("http", "ws")}/task/ws`, {
+    headers: { authorization: `Bearer ${KEYS.bob}` },
+  });
+  const frames: string[] = [];
+  socket.on("message", (data) => frames.push(JSON.parse(String(data)).event));
+  return { socket, frames };
+}
 
 /** A text event has all the text so far. */
 function textOf(events: Awaited<ReturnType<typeof readAll>>): string | undefined {

@@ -4,7 +4,7 @@ import type { Claim, LocalWork, NodeAddress, NodeRecord, Ownership, Place } from
 import Router from "@koa/router";
 import Koa from "koa";
 import { pino } from "pino";
-import { Passing } from "#cluster/passing/index.js";
+import { LostAnswers, Passing } from "#cluster/passing/index.js";
 import { completedRequests } from "#core/http/access-log.js";
 import { boundBodies, jsonBody } from "#core/http/body.js";
 import type { GatewayContext, GatewayState } from "#core/http/context.js";
@@ -29,6 +29,9 @@ export class TestCluster {
   readonly late = new Map<string, string>();
   /** Sessions of the key "alice"; all others are of any key. */
   readonly alices = new Set<string>();
+  /** What the ledger says of nodes and turns. */
+  living: (node: string) => boolean = () => true;
+  turns: { has(turnId: string): boolean } = new Set<string>();
   readonly nodes = new Map<string, TestNode>();
   readonly records = new Map<string, NodeRecord>();
   /** Called with each request's id and method as it is reported. */
@@ -90,6 +93,10 @@ export class TestNode {
       ownership: cluster.ownershipOf(name),
       self: () => ({ node: name, incarnation: this.incarnation }),
       others: () => cluster.others(name),
+      lostAnswers: new LostAnswers({
+        lives: async ({ node }) => cluster.living(node),
+        hasTurn: async (turnId) => cluster.turns.has(turnId),
+      }),
       isOf: async (sessionId, keyId) => keyId === "alice" || !cluster.alices.has(sessionId),
     });
     this.passing.serve({

@@ -350,15 +350,56 @@ describe("a request of a session that another node has", () => {
     });
   });
 
-  it("is never sent a second time when its answer was lost", async () => {
-    const third = await cluster.add("third", () => undefined);
-    owner.interrupts = async (ctx) => {
-      cluster.owners.set(id, "third");
-      ctx.req.socket.destroy();
-    };
-    const response = await post(`/session/${id}`, { prompt: "x" });
-    expect(response.status).to.equal(503);
-    expect([owner.seen.length, other.seen.length, third.seen.length]).to.deep.equal([1, 0, 0]);
+  describe("and whose answer was lost", () => {
+    let third: TestNode;
+    let turnIds: (string | undefined)[];
+
+    beforeEach(async () => {
+      turnIds = [];
+      third = await cluster.add("third", (router, node) => {
+        router.all("/session/:id", (ctx) => {
+          ctx.body = { at: node.name };
+        });
+      });
+      owner.interrupts = async (ctx) => {
+        turnIds.push(ctx.state.passed?.turnId);
+        cluster.owners.set(id, "third");
+        ctx.req.socket.destroy();
+      };
+    });
+
+    it("is never sent a second time while its node lives", async () => {
+      const response = await post(`/session/${id}`, { prompt: "x" });
+      expect(response.status).to.equal(503);
+      expect([owner.seen.length, other.seen.length, third.seen.length]).to.deep.equal([1, 0, 0]);
+    });
+
+    it("is never sent a second time if its node began it before it left", async () => {
+      cluster.living = () => false;
+      cluster.turns = { has: (turnId) => turnId === turnIds[0] };
+      expect((await post(`/session/${id}`, { prompt: "x" })).status).to.equal(503);
+      expect([turnIds.length, third.seen.length]).to.deep.equal([1, 0]);
+    });
+
+    it("goes to where the session is next, once its node has left and had begun nothing", async () => {
+      let looks = 0;
+      cluster.living = () => ++looks < 3;
+      const asked: string[] = [];
+      cluster.turns = { has: (turnId) => asked.push(turnId) < 0 };
+      expect(await (await post(`/session/${id}`, { prompt: "x" })).json()).to.deep.equal({ at: "third" });
+      expect(asked).to.deep.equal(turnIds);
+      expect([looks, third.seen.length]).to.deep.equal([3, 1]);
+    });
+
+    it("is sent again if it only reads", async () => {
+      expect(await (await send(`/session/${id}`)).json()).to.deep.equal({ at: "third" });
+    });
+
+    it("is not sent again if it is no prompt", async () => {
+      cluster.living = () => false;
+      expect((await post(`/session/${id}/interrupt`, {})).status).to.equal(503);
+      expect(turnIds).to.deep.equal([undefined]);
+    });
   });
 
   describe("and its signature", () => {

@@ -6,6 +6,7 @@ export interface Need {
 
 const SESSION_START = /^\/session\/start\/?$/i;
 const SESSION = /^\/session\/([^/]+)(\/.*)?$/i;
+const PROMPT = /^\/session\/(?!start\/?$)[^/]+(?:\/stream)?\/?$/i;
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const TASK = /^\/task(?:\/stream)?\/?$/i;
 
@@ -16,6 +17,11 @@ export function sessionNeed(method: string, target: string): Need | undefined {
   if (!ID.test(sessionId) || method === "OPTIONS") return undefined;
   const isView = (method === "GET" || method === "HEAD") && (below === undefined || below === "/");
   return { sessionId, needs: isView ? "look" : "claim" };
+}
+
+/** Whether a request is a session's prompt. */
+export function isPrompt(method: string, target: string): boolean {
+  return method === "POST" && PROMPT.test(pathOf(target));
 }
 
 /** Whether a request begins a one-shot task, which any node can run. */

@@ -18,8 +18,7 @@ const AGENT = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, timeout: IDLE_MS
 export class Hops {
   readonly #http = new http.Agent(AGENT);
   readonly #https = new https.Agent(AGENT);
-  readonly #open = new Map<ClientRequest, { readonly to: NodeAddress; readonly changes: boolean }>();
-  readonly #idle = new Set<() => void>();
+  readonly #open = new Map<ClientRequest, NodeAddress>();
 
   /** Opens a request. The caller sends it. */
   open(
@@ -38,16 +37,13 @@ export class Hops {
       port,
       agent: kept ? agent : false,
     });
-    this.#watch(request, to, options.method);
+    this.#watch(request, to);
     return request;
   }
 
-  #watch(request: ClientRequest, to: NodeAddress, method: string): void {
-    this.#open.set(request, { to, changes: method !== "GET" && method !== "HEAD" });
-    request.once("close", () => {
-      this.#open.delete(request);
-      if (!this.#anyChange) for (const resolve of this.#idle) resolve();
-    });
+  #watch(request: ClientRequest, to: NodeAddress): void {
+    this.#open.set(request, to);
+    request.once("close", () => this.#open.delete(request));
     request.once("socket", (socket) => {
       if (!socket.connecting) return;
       const late = setTimeout(() => request.destroy(new Error("no connection in time")), CONNECT_MS);
@@ -55,26 +51,10 @@ export class Hops {
     });
   }
 
-  get #anyChange(): boolean {
-    return [...this.#open.values()].some(({ changes }) => changes);
-  }
-
   /** Ends the requests to a start of a node that is dead. */
   lost(node: string, incarnation: number): void {
-    for (const [request, { to }] of this.#open)
+    for (const [request, to] of this.#open)
       if (to.node === node && to.incarnation <= incarnation) request.destroy(new Error("the node is lost"));
-  }
-
-  /** Resolves when no request is open that changes anything. */
-  async drained(): Promise<void> {
-    if (!this.#anyChange) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        this.#idle.delete(done);
-        resolve();
-      };
-      this.#idle.add(done);
-    });
   }
 
   close(): void {
@@ -86,9 +66,12 @@ export class Hops {
 
 const AGAIN = { headers: { "retry-after": String(RETRY_SECS) } };
 
+/** A node that was reached gave no answer: what it began is unknown. */
+export class NoAnswer extends GatewayError {}
+
 /** The answer to a request of a session whose node can't be asked. */
-export function noAnswer({ node }: Pick<NodeAddress, "node">): GatewayError {
-  return new GatewayError("UNAVAILABLE", `the node ${node} does not answer; try again`, AGAIN);
+export function noAnswer({ node }: Pick<NodeAddress, "node">): NoAnswer {
+  return new NoAnswer("UNAVAILABLE", `the node ${node} does not answer; try again`, AGAIN);
 }
 
 /** The same where nothing can have reached the node. */

@@ -1,1 +1,2 @@
+export { LostAnswers } from "./lost-answers.js";
 export { Passing, type PassingOptions } from "./passing.js";

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   type Caller,
   clientError,
@@ -18,11 +19,12 @@ import {
   type SocketExchange,
 } from "@claudeway/ports";
 import { guardBody, hasBody, shortBody } from "./body.js";
-import { isTask, type Need, pathOf, sessionNeed } from "./destination.js";
+import { isPrompt, isTask, type Need, pathOf, sessionNeed } from "./destination.js";
 import { EmptierNode } from "./emptier.js";
 import { forward } from "./forward.js";
 import { type HeaderValues, NOT_BEGUN, passedHeaders } from "./headers.js";
-import { Hops, noAnswer, notReached } from "./hops.js";
+import { Hops, NoAnswer, noAnswer, notReached } from "./hops.js";
+import type { LostAnswers } from "./lost-answers.js";
 import { orderIn, orderPath, sendOrder } from "./orders.js";
 import { bodyAgain, canRepeat, repeat } from "./repeat.js";
 import { ReplayWindow } from "./replay.js";
@@ -39,6 +41,7 @@ export interface PassingOptions {
   readonly others: () => readonly NodeRecord[];
   /** Resolves when other nodes have no reason to pass anything on to this one, which drains. */
   readonly emptied?: () => Promise<void>;
+  readonly lostAnswers?: LostAnswers;
   /** Whether the session is of this key. */
   readonly isOf: (sessionId: string, keyId: string) => Promise<boolean>;
 }
@@ -178,18 +181,31 @@ export class Passing implements PassingOn {
     else if (body === undefined && headers["content-length"] === undefined)
       headers["transfer-encoding"] = "chunked";
     const digest = body === undefined ? undefined : digestOf(body);
-    headers[PASSED] = this.#sign(exchange, to, { method, target: path, headers }, digest);
+    const turnId = isPrompt(method, path) ? randomUUID() : undefined;
+    headers[PASSED] = this.#sign({ ...exchange, turnId }, to, { method, target: path, headers }, digest);
     exchange.passedTo(to);
-    await forward(exchange, this.#hops.open(to, { method, path, headers }), to, body);
+    try {
+      await forward(exchange, this.#hops.open(to, { method, path, headers }), to, body);
+    } catch (error) {
+      const isLost = error instanceof NoAnswer && body !== undefined;
+      throw isLost && (await this.#changedNothing(method, turnId, to)) ? notReached(to) : error;
+    }
+  }
+
+  /** Whether it is certain that a request without an answer did nothing. */
+  async #changedNothing(method: string, turnId: string | undefined, by: NodeStart): Promise<boolean> {
+    if (method === "GET" || method === "HEAD") return true;
+    if (turnId === undefined) return false;
+    return (await this.options.lostAnswers?.neverBegun(turnId, by)) ?? false;
   }
 
   #sign(
-    { requestId, clientAddress, caller }: Omit<PassedRequest, "from">,
+    { requestId, clientAddress, caller, turnId }: Omit<PassedRequest, "from">,
     to: NodeAddress,
     head: { readonly method: string; readonly target: string; readonly headers: HeaderValues },
     digest?: string,
   ): string {
-    const claims = { requestId, clientAddress, caller, from: this.options.self(), to, digest };
+    const claims = { requestId, clientAddress, caller, turnId, from: this.options.self(), to, digest };
     return this.#signer.sign({ ...claims, number: ++this.#number }, head);
   }
 
@@ -264,8 +280,7 @@ export class Passing implements PassingOn {
     this.#hops.lost(node, incarnation);
   }
 
-  async drained(): Promise<void> {
-    await this.#hops.drained();
+  async emptied(): Promise<void> {
     await this.options.emptied?.();
   }
 

@@ -43,8 +43,8 @@ export class Signer {
 
   /** The value of the header. */
   sign(passed: Passed, head: SignedHead): string {
-    const { from, to, number, requestId, clientAddress, caller, digest } = passed;
-    const claims = { from: pair(from), to: pair(to), number, requestId, clientAddress, caller, digest };
+    const { from, to, ...rest } = passed;
+    const claims = { from: pair(from), to: pair(to), ...rest };
     const payload = Buffer.from(JSON.stringify(claims)).toString("base64url");
     return `${payload}.${this.#mac(payload, head)}`;
   }
