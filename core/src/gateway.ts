@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { Settings } from "@claudeway/config";
 import type { ListenAddress, Load } from "@claudeway/kernel";
 import { messageOf } from "@claudeway/ports";
@@ -256,6 +257,8 @@ export class Gateway {
     await this.parts.engine.retire("shutdown");
     await this.services.turns.drained();
     await this.parts.passing?.emptied();
+    // Right after the connections that wait to be accepted.
+    await setImmediate();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
     const refuseBodies = setTimeout(() => {
@@ -263,15 +266,16 @@ export class Gateway {
     }, LAST_BODIES_MS);
     // Only now: as long as the port is open, requests for other nodes may arrive at any time.
     await this.#unanswered?.over(this.#graceOver.signal);
-    clearTimeout(grace);
     this.services.events.close();
-    const hangUp = setTimeout(() => {
-      this.#server.closeAllConnections();
-      this.#sockets.close();
-    }, LAST_ANSWERS_MS);
+    const lastAnswers = () => Promise.race([closed, sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
+    await lastAnswers();
+    // The first request of a connection may come late.
+    while (await this.#unanswered?.over(this.#graceOver.signal)) await lastAnswers();
+    clearTimeout(grace);
+    this.#server.closeAllConnections();
+    this.#sockets.close();
     await closed;
     clearTimeout(refuseBodies);
-    clearTimeout(hangUp);
     this.services.ledgerWatch.stop();
   }
 }

@@ -38,6 +38,8 @@ export interface LoadOptions {
   readonly random: Random;
   /** What a load balancer does: a prompt that no gateway received goes to another one. */
   readonly balanced?: boolean;
+  /** Sends a request; by default to the node itself. */
+  readonly ask?: typeof ask;
 }
 
 type KeyId = keyof typeof KEYS;
@@ -86,7 +88,7 @@ export class Load {
 
   async #open(node = this.options.random.pick(this.nodes)): Promise<void> {
     const key = KEY_IDS[this.#sessions.length % KEY_IDS.length] ?? "admin";
-    const { status, body } = await ask(node, "/session/start", { key, body: {} });
+    const { status, body } = await this.#ask(node, "/session/start", { key, body: {} });
     if (status !== 201 && status !== 200) throw new Error(`no session: ${status} ${JSON.stringify(body)}`);
     this.#sessions.push({ id: String(body["session_id"]), key });
   }
@@ -128,6 +130,8 @@ export class Load {
     }
   }
 
+  #ask: typeof ask = (node, path, sent) => (this.options.ask ?? ask)(node, path, sent);
+
   async #post(
     node: ClusterNode,
     session: string,
@@ -136,12 +140,12 @@ export class Load {
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     try {
-      return await ask(node, `/session/${session}`, { key, body, headers });
+      return await this.#ask(node, `/session/${session}`, { key, body, headers });
     } catch (error) {
       const others = this.nodes.filter((one) => one !== node);
       if (this.options.balanced !== true || reasonOf(error) !== "ECONNREFUSED" || others.length === 0)
         throw error;
-      return ask(this.options.random.pick(others), `/session/${session}`, { key, body, headers });
+      return this.#ask(this.options.random.pick(others), `/session/${session}`, { key, body, headers });
     }
   }
 

@@ -19,12 +19,13 @@ export class UnansweredRequests {
     this.#open.add(over);
   }
 
-  /** Resolves when none is left, or the signal aborts. */
-  async over(stop: AbortSignal): Promise<void> {
+  /** Resolves when none is left, or the signal aborts. False: there was nothing to wait for. */
+  async over(stop: AbortSignal): Promise<boolean> {
+    if (this.#open.size === 0 || stop.aborted) return false;
     const stopped = new Promise<void>((resolve) => {
-      if (stop.aborted) resolve();
       stop.addEventListener("abort", () => resolve(), { once: true });
     });
     while (this.#open.size > 0 && !stop.aborted) await Promise.race([Promise.all(this.#open), stopped]);
+    return true;
   }
 }
