@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import pg from "pg";
@@ -31,6 +31,10 @@ export interface ServerOptions {
   readonly initdb?: string | undefined;
   /** Commits wait for the disk. */
   readonly durable?: boolean;
+  /** Default: 127.0.0.1. */
+  readonly address?: string | undefined;
+  /** A command that starts it, as root: where that address is, or within limits. */
+  readonly prefix?: readonly string[];
 }
 
 /** The path of Debian's `initdb`. Installs PostgreSQL if it is missing. */
@@ -61,7 +65,9 @@ export async function startPostgres(options: ServerOptions = {}): Promise<Postgr
     "UTF8",
   ]);
   const port = await freePort();
-  const server = new Server(join(dirname(initdb), "postgres"), folder, port, options.durable === true);
+  const { address = "127.0.0.1", prefix = [], durable = false } = options;
+  if (address !== "127.0.0.1") appendFileSync(join(data, "pg_hba.conf"), "host all all all trust\n");
+  const server = new Server(join(dirname(initdb), "postgres"), folder, port, durable, address, prefix);
   await server.start();
   return server;
 }
@@ -74,6 +80,8 @@ class Server implements PostgresServer {
     private readonly folder: string,
     readonly port: number,
     private readonly durable: boolean,
+    private readonly address: string,
+    private readonly prefix: readonly string[],
   ) {}
 
   get pid(): number {
@@ -93,13 +101,20 @@ class Server implements PostgresServer {
   async start(): Promise<void> {
     const options = ["-D", join(this.folder, "data"), "-p", String(this.port), "-k", this.folder];
     const settings = [
-      "listen_addresses=127.0.0.1",
+      `listen_addresses=${this.address}`,
       `fsync=${this.durable ? "on" : "off"}`,
       "shared_buffers=16MB",
       "max_connections=100",
     ];
-    const child = spawn(this.postgres, [...options, ...settings.flatMap((one) => ["-c", one])], {
-      ...user(),
+    const [command, ...args] = [
+      ...this.prefix,
+      ...(this.prefix.length === 0 ? [] : userCommand()),
+      this.postgres,
+      ...options,
+      ...settings.flatMap((one) => ["-c", one]),
+    ];
+    const child = spawn(command ?? this.postgres, args, {
+      ...(this.prefix.length === 0 && user()),
       cwd: this.folder,
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -135,7 +150,7 @@ class Server implements PostgresServer {
   }
 
   #url(database: string): string {
-    return `postgres://claudeway@127.0.0.1:${this.port}/${database}`;
+    return `postgres://claudeway@${this.address}:${this.port}/${database}`;
   }
 }
 
@@ -147,6 +162,11 @@ async function finished(command: string, args: readonly string[]): Promise<void>
 
 function user(): { readonly uid?: number; readonly gid?: number } {
   return isRoot() ? { uid: NOBODY, gid: NOBODY } : {};
+}
+
+/** What root starts a command with that is to run as this user. */
+function userCommand(): string[] {
+  return isRoot() ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"] : [];
 }
 
 function isRoot(): boolean {

@@ -7,7 +7,9 @@ import type { Acknowledged, History } from "./load.js";
 const USED = ["input", "output", "cache_read", "cache_write", "cost_nano", "estimated", "unpriced"];
 /** What a node logs that buries another one. */
 const BURIED = "and was buried";
-const NANO_PER_UNIT = 1_000_000;
+export const NANO_PER_UNIT = 1_000_000;
+/** Less than the steps of the clock. */
+const CLOCK_STEP_MS = 3_600_000;
 /** The number of examples that a finding names. */
 const NAMED = 5;
 
@@ -26,7 +28,7 @@ export interface Verdict {
 /** Holds what clients were told, what the nodes did and what the ledger says against each other. To be called when all is quiet. */
 export async function judge(cluster: Cluster, history: History): Promise<Verdict> {
   const turns = await cluster.query(
-    `SELECT t.id, s.id AS session, t.key_id, t."end", t.cost_nano, t.parked, t.node FROM turns t JOIN sessions s ON s.seq = t.session_seq`,
+    `SELECT t.id, s.id AS session, t.key_id, t."end", t.cost_nano, t.parked, t.node, t.created_at::float8 AS arrived FROM turns t JOIN sessions s ON s.seq = t.session_seq`,
   );
   const broken = [
     ...history.wrong,
@@ -35,6 +37,7 @@ export async function judge(cluster: Cluster, history: History): Promise<Verdict
     ...open(turns),
     ...overlaps(cluster.dir),
     ...strangers(cluster.dir, turns),
+    ...outOfOrder(cluster.dir, turns),
     ...(await unequalSums(cluster)),
     ...(await oldEpochs(cluster)),
     ...(await leftBehind(cluster)),
@@ -118,6 +121,30 @@ function strangers(dir: string, turns: readonly Record<string, unknown>[]): stri
     : [`${found.length} turns worked at another node than their session's: ${named.join(", ")}`];
 }
 
+/**
+ * Turns of a session work in the order in which they arrived at its owner, by the owner's wall clock, which faults move by
+ * days. Not those that wait for a person meanwhile.
+ */
+function outOfOrder(dir: string, turns: readonly Record<string, unknown>[]): string[] {
+  const arrivals = new Map(turns.map(({ id, arrived }) => [id, Number(arrived)]));
+  const notes = journal(dir);
+  const asked = new Set(notes.filter(({ what }) => what === "asked").map(({ turn }) => turn));
+  const last = new Map<unknown, { readonly node: unknown; readonly arrived: number }>();
+  const found = notes
+    .filter(({ what, turn }) => what === "began" && !asked.has(turn))
+    .filter(({ session, turn, node }) => {
+      const arrived = arrivals.get(turn) ?? Number.POSITIVE_INFINITY;
+      const before = last.get(session);
+      last.set(session, { node, arrived });
+      const ahead = before !== undefined && before.node === node ? before.arrived - arrived : 0;
+      return ahead > 0 && ahead < CLOCK_STEP_MS;
+    });
+  const named = found.slice(0, NAMED).map(({ turn, node }) => `${turn} at ${node}`);
+  return found.length === 0
+    ? []
+    : [`${found.length} turns worked before an earlier one: ${named.join(", ")}`];
+}
+
 /** What the nodes noted, in the order of time. */
 export function journal(dir: string): readonly Record<string, unknown>[] {
   const files = readdirSync(dir).filter((name) => name.endsWith(".jsonl"));
@@ -152,16 +179,28 @@ async function unequalSums(cluster: Cluster): Promise<string[]> {
   ];
 }
 
-/** The epochs of a session's turns, and of the lines of its conversation, never fall in the order in which they were written. */
+/**
+ * The epochs of a session's turns, and of the lines of its conversation, never fall in the order in which they were written.
+ * A turn that was parked is written again, by the node at which it goes on.
+ */
 async function oldEpochs(cluster: Cluster): Promise<string[]> {
-  const falls = async (table: string, session: string) => {
+  const falls = async (table: string, session: string, of = "true") => {
     const before = `lag(epoch) OVER (PARTITION BY ${session} ORDER BY seq)`;
     const rows = await cluster.query(
-      `SELECT ${session} AS session FROM (SELECT ${session}, epoch, ${before} AS before FROM ${table}) t WHERE epoch < before`,
+      `SELECT * FROM (SELECT seq, ${session} AS session, epoch, ${before} AS before FROM ${table} x WHERE ${of}) t WHERE epoch < before`,
     );
-    return rows.length === 0 ? [] : [`${rows.length} rows of ${table} were written under an old epoch`];
+    const examples = rows
+      .slice(0, NAMED)
+      .map(({ seq, epoch, before }) => `${seq} (${epoch} after ${before})`);
+    return rows.length === 0
+      ? []
+      : [`${rows.length} rows of ${table} were written under an old epoch: ${examples.join(", ")}`];
   };
-  return [...(await falls("turns", "session_seq")), ...(await falls("transcripts", "conversation"))];
+  const neverParked = "NOT EXISTS (SELECT 1 FROM approvals a WHERE a.turn_id = x.id)";
+  return [
+    ...(await falls("turns", "session_seq", neverParked)),
+    ...(await falls("transcripts", "conversation")),
+  ];
 }
 
 /** No process of a start that is over is alive, wherever it ran. */

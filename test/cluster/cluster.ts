@@ -5,7 +5,9 @@ import { freePort } from "../free-port.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 import { temporaryFolder } from "../temporary.js";
 import { FaultProxy } from "./fault-proxy.js";
+import type { Network, Place } from "./network.js";
 import { ClusterNode, type NodeOptions } from "./node.js";
+import { SlowDisk } from "./slow-disk.js";
 
 export interface ClusterOptions
   extends Partial<Pick<NodeOptions, "engine" | "config" | "args" | "imports" | "movableClock">> {
@@ -15,6 +17,10 @@ export interface ClusterOptions
   readonly cluster?: Readonly<Record<string, unknown>> | null;
   /** No database: the gateway's ledger is in its data folder. */
   readonly sqlite?: boolean;
+  /** Nodes and database are members of it, and the cluster ends it; undefined: they are behind proxies on 127.0.0.1. */
+  readonly network?: Network | undefined;
+  /** Commits wait for the disk, which can be slowed down where the kernel can do that. */
+  readonly durable?: boolean;
   /** Safety rules that are taken out of the gateways' code, see ./without/rules.mjs. */
   readonly without?: string;
   readonly envOf?: (name: string, dir: string) => Readonly<Record<string, string>>;
@@ -27,17 +33,27 @@ const WITHOUT = new URL("without/rule.mjs", import.meta.url).href;
 export class Cluster {
   readonly nodes: ClusterNode[] = [];
 
+  /** Where nodes are, by name. */
+  readonly #places = new Map<string, Place>();
+
   private constructor(
     readonly postgres: PostgresServer,
     readonly dir: string,
     private readonly options: ClusterOptions,
+    /** The database's. */
+    readonly disk: SlowDisk | undefined,
+    private readonly databasePlace: Place | undefined,
   ) {}
 
   static async start(options: ClusterOptions): Promise<Cluster> {
     const dir = temporaryFolder("claudeway-cluster-");
     mkdirSync(join(dir, "work"));
-    const postgres = await startPostgres();
-    const cluster = new Cluster(postgres, dir, options);
+    const { network, durable = false } = options;
+    const place = await network?.join();
+    const disk = durable ? SlowDisk.of(dir) : undefined;
+    const prefix = [...(disk?.prefix ?? []), ...(place?.prefix ?? [])];
+    const postgres = await startPostgres({ durable, address: place?.address, prefix });
+    const cluster = new Cluster(postgres, dir, options, disk, place);
     try {
       await postgres.urlOf(DATABASE);
       for (const name of options.nodes) await cluster.add(name);
@@ -51,7 +67,7 @@ export class Cluster {
   /** Starts one more node. */
   async add(name: string): Promise<ClusterNode> {
     const port = await freePort();
-    const database = await FaultProxy.start(this.postgres.port);
+    const ways = await this.#waysOf(name, port);
     const {
       cluster = {},
       engine = "load",
@@ -65,12 +81,9 @@ export class Cluster {
     const node = new ClusterNode({
       name,
       dir: this.dir,
-      database,
+      ...ways,
       databaseUrl:
-        this.options.sqlite === true
-          ? undefined
-          : `postgres://claudeway@127.0.0.1:${database.port}/${DATABASE}`,
-      peers: await FaultProxy.start(port),
+        this.options.sqlite === true ? undefined : `postgres://claudeway@${ways.databaseAt}/${DATABASE}`,
       port,
       cluster: cluster ?? undefined,
       engine,
@@ -86,6 +99,27 @@ export class Cluster {
     this.nodes.push(node);
     await node.start();
     return node;
+  }
+
+  /** Where a node is, and the ways that it has. */
+  async #waysOf(name: string, port: number) {
+    const { network } = this.options;
+    if (network === undefined || this.databasePlace === undefined) {
+      const database = await FaultProxy.start(this.postgres.port);
+      const peers = await FaultProxy.start(port);
+      const [databaseAt, advertise] = [`127.0.0.1:${database.port}`, `http://127.0.0.1:${peers.port}`];
+      return { database, peers, databaseAt, advertise };
+    }
+    const place = await network.join();
+    this.#places.set(name, place);
+    const others = () => [...this.#places.values()].filter((one) => one !== place);
+    return {
+      place,
+      database: network.way(() => [place], this.databasePlace),
+      peers: network.way(others, place),
+      databaseAt: `${this.databasePlace.address}:${this.postgres.port}`,
+      advertise: `http://${place.address}:${port}`,
+    };
   }
 
   node(name: string): ClusterNode {
@@ -117,7 +151,10 @@ export class Cluster {
 
   async dispose(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.dispose()));
+    this.disk?.restore();
     await this.postgres.close();
+    this.disk?.close();
+    await this.options.network?.close();
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

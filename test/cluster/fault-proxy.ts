@@ -2,9 +2,13 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { Transform, type TransformCallback } from "node:stream";
 import { listeningPort } from "../e2e/address.js";
+import type { Way } from "./way.js";
 
 /** What becomes of bytes in one direction: they flow, or are held until they flow again, as in a network that lost its route. */
 export type Flow = "flows" | "held";
+
+/** How much longer a chunk takes on a slow way. */
+const SLOW_MS = 40;
 
 /** A pair of connected sockets, and what lies between them. */
 interface Link {
@@ -18,7 +22,7 @@ interface Link {
  * A TCP proxy before a database or a gateway, to break the way to it: bytes are held in one direction or both, delayed, or
  * connections are reset and refused.
  */
-export class FaultProxy {
+export class FaultProxy implements Way {
   readonly #links = new Set<Link>();
   #towards: Flow = "flows";
   #back: Flow = "flows";
@@ -49,7 +53,7 @@ export class FaultProxy {
   }
 
   /** Each chunk takes this much longer, in each direction. */
-  slow(delayMs: number): void {
+  slow(delayMs = SLOW_MS): void {
     this.#delayMs = delayMs;
     for (const { towards, back } of this.#links) {
       towards.delayMs = delayMs;

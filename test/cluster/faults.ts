@@ -82,16 +82,46 @@ export const reset = lasting(
   (node) => node.database.restore(),
 );
 export const slow = lasting(
-  "far from the database (40 ms)",
+  "far from the database",
   "node",
-  (node) => node.database.slow(40),
+  (node) => node.database.slow(),
   (node) => node.database.restore(),
 );
 export const unreachable = lasting(
-  "not reached by other nodes",
+  "cut off from other nodes",
   "node",
   (node) => node.peers.cut(),
   (node) => node.peers.restore(),
+);
+export const unheard = lasting(
+  "other nodes hear nothing from it",
+  "node",
+  (node) => node.peers.cutOneWay("back"),
+  (node) => node.peers.restore(),
+);
+export const unspoken = lasting(
+  "hears nothing from other nodes",
+  "node",
+  (node) => node.peers.cutOneWay("towards"),
+  (node) => node.peers.restore(),
+);
+export const remote = lasting(
+  "far from other nodes",
+  "node",
+  (node) => node.peers.slow(),
+  (node) => node.peers.restore(),
+);
+export const alone = lasting(
+  "cut off from all",
+  "node",
+  async (node) => void (await Promise.all([node.database.cut(), node.peers.cut()])),
+  async (node) => void (await Promise.all([node.database.restore(), node.peers.restore()])),
+);
+export const slowDisk = lasting(
+  "slow disk of the database",
+  "database",
+  (_, { disk }) => disk?.slow(),
+  (_, { disk }) => disk?.restore(),
 );
 export const databaseAway = lasting(
   "database killed and away",
@@ -133,6 +163,11 @@ export const FAULTS: readonly Fault[] = [
   reset,
   slow,
   unreachable,
+  unheard,
+  unspoken,
+  remote,
+  alone,
+  slowDisk,
   databaseAway,
   clock,
   join,

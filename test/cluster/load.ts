@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { KEYS } from "../e2e/gateway.js";
+import { eventually } from "../e2e/poll.js";
 import type { ClusterNode } from "./node.js";
 import { promptOf } from "./order.js";
 import type { Random } from "./random.js";
@@ -88,8 +89,12 @@ export class Load {
 
   async #open(node = this.options.random.pick(this.nodes)): Promise<void> {
     const key = KEY_IDS[this.#sessions.length % KEY_IDS.length] ?? "admin";
-    const { status, body } = await this.#ask(node, "/session/start", { key, body: {} });
-    if (status !== 201 && status !== 200) throw new Error(`no session: ${status} ${JSON.stringify(body)}`);
+    const body = await eventually("a session", async () => {
+      const { status, body } = await this.#ask(node, "/session/start", { key, body: {} });
+      if (status === 503) return sleep(100, undefined);
+      if (status !== 201 && status !== 200) throw new Error(`no session: ${status} ${JSON.stringify(body)}`);
+      return body;
+    });
     this.#sessions.push({ id: String(body["session_id"]), key });
   }
 

@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
-import { judge, type Verdict } from "./books.js";
+import { decisions, waiting, wronglyDecided } from "./asked-books.js";
+import { APPROVAL, type AskedHistory, Asking } from "./asking.js";
+import { journal, judge, type Verdict } from "./books.js";
 import { Cluster, type ClusterOptions } from "./cluster.js";
-import { FAULTS, type Fault, type Length, lengthOf } from "./faults.js";
+import { FAULTS, type Fault, type Length, lengthOf, slowDisk } from "./faults.js";
 import { type History, Load } from "./load.js";
+import type { Network } from "./network.js";
 import type { ClusterNode } from "./node.js";
 import { Random } from "./random.js";
+import { BUDGETS, overruns, SPENDER_KEYS, Spending } from "./spending.js";
 
 export interface NemesisOptions {
   readonly seed: number;
@@ -19,6 +24,8 @@ export interface NemesisOptions {
   /** Faults of nodes that may last at once. */
   readonly atOnce?: number;
   readonly cluster?: Partial<ClusterOptions>;
+  /** Nodes and database are in namespaces of this network, instead of behind proxies. */
+  readonly network?: Network | undefined;
   /** How long turns work at most, in ms. */
   readonly turnMs?: number;
   readonly say?: (line: string) => void;
@@ -30,10 +37,19 @@ export interface NemesisReport {
   readonly history: History;
   /** How often each fault happened. */
   readonly faults: Readonly<Record<string, number>>;
+  readonly asked: AskedHistory;
+  /** The calls of the ledger, by status. */
+  readonly decisions: Readonly<Record<string, number>>;
+  /** Budgets that were used up, and turns that were refused for that. */
+  readonly budgets: { readonly exhausted: number; readonly refused: number };
 }
 
 /** How long the cluster may take to be whole again after the last fault, in leases. */
 const WHOLE_LEASES = 12;
+
+const OWN_KEYS = Object.entries(KEYS)
+  .map(([id, secret]) => `${id}:${secret}`)
+  .join(",");
 
 /** Runs turns on a cluster to which things happen by a seed, and judges the books afterwards. */
 export async function nemesis(options: NemesisOptions): Promise<NemesisReport> {
@@ -43,6 +59,10 @@ export async function nemesis(options: NemesisOptions): Promise<NemesisReport> {
     nodes: names,
     cluster: { lease_secs: leaseSecs, shared_workdirs: true },
     movableClock: true,
+    durable: true,
+    network: options.network,
+    config: { engine: { spares: 0 }, plugins: { approval: APPROVAL, limits: BUDGETS } },
+    envOf: () => ({ WRAPPER_KEYS: `${OWN_KEYS},${SPENDER_KEYS}` }),
     ...options.cluster,
   });
   try {
@@ -72,23 +92,48 @@ class Nemesis {
       ms: turnMs,
       random: new Random(seed + 1),
     });
+    const asking = new Asking(this.cluster.nodes, new Random(seed + 2));
+    const spending = new Spending(this.cluster.nodes, new Random(seed + 3));
+    await this.#untilWhole();
     await load.start();
+    asking.start();
+    spending.start();
     await this.#untilSome(load, 10);
     const end = performance.now() + ms;
     while (performance.now() < end) await this.#next();
     await Promise.all(this.#underWay);
     await this.#untilWhole();
     await this.#untilSome(load, 20);
-    await load.stop();
+    await Promise.all([load.stop(), asking.stopAsking(), spending.stop()]);
+    await this.#untilAllDecided();
+    await asking.stop();
     await this.#untilNoneOpen();
-    const verdict = await judge(this.cluster, load.history);
-    return { seed, verdict, history: load.history, faults: this.#counts };
+    const history = {
+      ...load.history,
+      acknowledged: [...load.history.acknowledged, ...asking.history.answered],
+    };
+    const verdict = await judge(this.cluster, history);
+    const broken = [
+      ...verdict.broken,
+      ...(await wronglyDecided(this.cluster, asking.history, journal(this.cluster.dir))),
+      ...(await overruns(this.cluster)),
+    ];
+    return {
+      seed,
+      verdict: { ...verdict, broken },
+      history,
+      faults: this.#counts,
+      asked: asking.history,
+      decisions: await decisions(this.cluster),
+      budgets: { exhausted: spending.exhausted, refused: spending.refused },
+    };
   }
 
   /** Begins one fault, or lets the cluster work for a while. */
   async #next(): Promise<void> {
     const { atOnce = 2, faults = FAULTS, length } = this.options;
-    const fault = this.random.pick(faults);
+    const possible = faults.filter((one) => one !== slowDisk || this.cluster.disk !== undefined);
+    const fault = this.random.pick(possible);
     const lasts = length ?? this.random.pick(["short", "long"] as const);
     const ms = lengthOf(lasts, this.leaseMs, this.random);
     const free = this.cluster.nodes.filter((node) => !this.#busy.has(node));
@@ -127,6 +172,12 @@ class Nemesis {
   async #untilSome({ history }: Load, count: number): Promise<void> {
     const before = history.acknowledged.length;
     await eventually("turns", () => history.acknowledged.length >= before + count, this.#wholeMs);
+  }
+
+  async #untilAllDecided(): Promise<void> {
+    const all = async () => (await waiting(this.cluster)) === 0;
+    // What still waits then is named by the verdict.
+    await eventually("no call that waits", all, this.#wholeMs).catch(() => undefined);
   }
 
   async #untilNoneOpen(): Promise<void> {

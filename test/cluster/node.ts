@@ -8,7 +8,7 @@ import { stringify } from "smol-toml";
 import { endMarked, findMarked } from "#engine-claude/reaper.js";
 import { KEYS } from "../e2e/gateway.js";
 import { CLOCK_LIBRARY, movableClock } from "./clock-library.js";
-import type { FaultProxy } from "./fault-proxy.js";
+import type { Way } from "./way.js";
 
 const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
 const WITH_LOAD_ENGINE = fileURLToPath(new URL("gateway-process.ts", import.meta.url));
@@ -20,12 +20,16 @@ export interface NodeOptions {
   readonly name: string;
   /** Of all gateways of the cluster. */
   readonly dir: string;
-  /** The way to the database: its port, and what is written into the URL. */
-  readonly database: FaultProxy;
+  /** The way to the database, and what is written into the URL. */
+  readonly database: Way;
   /** Undefined: the ledger is in the data folder. */
   readonly databaseUrl: string | undefined;
   /** The way of other nodes to this one. */
-  readonly peers: FaultProxy;
+  readonly peers: Way;
+  /** Where other nodes reach it. */
+  readonly advertise: string;
+  /** Another address than 127.0.0.1, and the command that starts a program where it is. */
+  readonly place?: { readonly address: string; readonly prefix: readonly string[] };
   readonly port: number;
   /** Undefined: no cluster, one gateway on the database. */
   readonly cluster: Readonly<Record<string, unknown>> | undefined;
@@ -44,15 +48,15 @@ export interface NodeOptions {
 /** One gateway process of a cluster, with folders of its own. It can be started again after its end. */
 export class ClusterNode {
   readonly url: string;
-  readonly database: FaultProxy;
-  readonly peers: FaultProxy;
+  readonly database: Way;
+  readonly peers: Way;
   /** What its processes have printed, all starts together. */
   output = "";
   #child: ChildProcess | undefined;
   #stopped = false;
 
   constructor(private readonly options: NodeOptions) {
-    this.url = `http://127.0.0.1:${options.port}`;
+    this.url = `http://${this.#address}:${options.port}`;
     this.database = options.database;
     this.peers = options.peers;
     mkdirSync(this.dir, { recursive: true });
@@ -82,7 +86,9 @@ export class ClusterNode {
   /** Starts the process; resolves when it listens. */
   async start(): Promise<void> {
     this.#write();
-    const child = spawn(process.execPath, this.#command(), {
+    const { prefix = [] } = this.options.place ?? {};
+    const [command = process.execPath, ...args] = [...prefix, process.execPath, ...this.#command()];
+    const child = spawn(command, args, {
       cwd: this.dir,
       env: this.#environment(),
       stdio: ["ignore", "pipe", "pipe"],
@@ -157,10 +163,14 @@ export class ClusterNode {
     await Promise.all([this.database.close(), this.peers.close()]);
   }
 
+  get #address(): string {
+    return this.options.place?.address ?? "127.0.0.1";
+  }
+
   #command(): string[] {
     const { engine, dir, imports = [], port, args = [] } = this.options;
     const preloaded = imports.flatMap((module) => ["--import", module]);
-    const flags = ["--port", String(port), "--host", "127.0.0.1", ...args];
+    const flags = ["--port", String(port), "--host", this.#address, ...args];
     if (engine === "real") return [...preloaded, COMMAND, ...flags];
     return ["--import", TSX, ...preloaded, WITH_LOAD_ENGINE, dir, this.name, ...flags];
   }
@@ -174,7 +184,7 @@ export class ClusterNode {
             cluster: {
               url: databaseUrl,
               node: this.name,
-              advertise: `http://127.0.0.1:${this.peers.port}`,
+              advertise: this.options.advertise,
               secret: "secret-of-all-nodes-of-a-test-0123456789",
               ...cluster,
             },

@@ -48,7 +48,7 @@ describe("one gateway on PostgreSQL, under load", function () {
 
   it("keeps the books exact while the database is reset, cut off, slow and killed", async () => {
     const { database } = cluster.node("a");
-    for (const fault of [() => database.reset(), () => database.cut(), () => database.slow(30)]) {
+    for (const fault of [() => database.reset(), () => database.cut(), () => database.slow()]) {
       fault();
       await new Promise((over) => setTimeout(over, 1000));
       database.restore();

@@ -8,6 +8,8 @@ export interface Order {
   readonly units: number;
   /** Makes a call first that a person decides on; the answer says how. */
   readonly asks?: boolean;
+  /** Of a call: the turn may park while it waits. */
+  readonly parks?: boolean;
 }
 
 export function promptOf(order: Order): string {
@@ -16,6 +18,12 @@ export function promptOf(order: Order): string {
 
 /** Throws for a prompt that is not an order. */
 export function parseOrder(prompt: string): Order {
-  const { tag, ms, units, asks }: Partial<Record<keyof Order, unknown>> = JSON.parse(prompt);
-  return { tag: String(tag), ms: Number(ms), units: Number(units), asks: asks === true };
+  const { tag, ms, units, asks, parks }: Partial<Record<keyof Order, unknown>> = JSON.parse(prompt);
+  return {
+    tag: String(tag),
+    ms: Number(ms),
+    units: Number(units),
+    asks: asks === true,
+    parks: parks === true,
+  };
 }

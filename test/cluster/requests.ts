@@ -15,6 +15,8 @@ export interface Sent {
   /** GET without one. */
   readonly body?: object;
   readonly key?: keyof typeof KEYS;
+  /** Of a key that is not among them. */
+  readonly secret?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -22,12 +24,12 @@ export interface Sent {
 export async function ask(
   { url }: Pick<ClusterNode, "url">,
   path: string,
-  { body, key = "admin", headers }: Sent = {},
+  { body, key = "admin", secret = KEYS[key], headers }: Sent = {},
 ): Promise<Answer> {
   const response = await fetch(url + path, {
     method: body === undefined ? "GET" : "POST",
     headers: {
-      authorization: `Bearer ${KEYS[key]}`,
+      authorization: `Bearer ${secret}`,
       ...(body !== undefined && { "content-type": "application/json" }),
       ...headers,
     },

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Distribution } from "@claudeway/core/host";
 import { markedEnvironment } from "@claudeway/core/marker";
@@ -32,22 +32,43 @@ class WorkingEngine extends ScriptedEngine {
   ) {
     super((turn) => this.#play(turn));
     mkdirSync(join(dir, "locks"), { recursive: true });
+    mkdirSync(join(dir, "asked"), { recursive: true });
     this.#note({ what: "started", marker });
   }
 
   /** Resolves when the turn's child has gone, as the real engine does. */
   override async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
     try {
-      return await super.run(turn, listener, stop);
+      return await super.run(turn.parkedCall === undefined ? turn : this.#again(turn), listener, stop);
     } finally {
       await this.#end(turn.info.id);
     }
   }
 
+  /** A parked turn makes its call again, at whichever node: all nodes know its prompt, as they know conversations. */
+  #again(turn: EngineTurn): EngineTurn {
+    const prompt = readFileSync(this.#asked(turn.info.id), "utf8");
+    return { ...turn, parkedCall: undefined, plan: { ...turn.plan, prompt } };
+  }
+
+  #asked(turn: string): string {
+    return join(this.dir, "asked", turn);
+  }
+
   async *#play({ info, prompt }: ScriptedTurn): AsyncGenerator<Step, void, CallOutcome | undefined> {
-    const { tag, ms, units, asks } = parseOrder(prompt);
+    const { tag, ms, units, asks, parks } = parseOrder(prompt);
+    // A turn that is stopped before it has worked costs nothing.
+    yield { usage: { input: 0, output: 0, costUsd: 0 } };
+    if (parks === true) writeFileSync(this.#asked(info.id), prompt);
+    if (asks === true) this.#note({ what: "asked", session: info.sessionId, turn: info.id });
     const call =
-      asks === true ? yield { tool: "Write", input: { file_path: tag }, agentId: "waits" } : undefined;
+      asks === true
+        ? yield {
+            tool: "Write",
+            input: { file_path: tag },
+            ...(parks === true ? { id: `toolu_${info.id}` } : { agentId: "waits" }),
+          }
+        : undefined;
     if (call?.allowed) this.#note({ what: "allowed", session: info.sessionId, turn: info.id });
     // Without work there is nothing to measure but the gateway.
     if (ms > 0) {

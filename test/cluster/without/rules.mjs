@@ -44,4 +44,44 @@ const END = [
 /** A node that could not look goes on counting. */
 const BLINDNESS = [{ file: "/cluster/dist/watch.js", from: /blind\(\) \{/, to: "blind() { return;" }];
 
-export const RULES = { fence: FENCE, epoch: EPOCH, end: END, blindness: BLINDNESS };
+/** A decision is written over the one that stands. */
+const DECISION = [
+  {
+    file: "/ledger/dist/approvals.js",
+    from: /WHERE id = \? AND status = 'pending'"/,
+    to: "WHERE id = ? AND (true OR status = 'pending')\"",
+  },
+  {
+    file: "/core/dist/approvals/approval-service.js",
+    from: /if \(approval\.status !== "pending"\)/,
+    to: "if (false)",
+  },
+];
+
+/** Turns begin whatever others have reserved of their budget. */
+const BUDGET = [
+  {
+    file: "/ledger/dist/quota.js",
+    from: /SELECT sum\(amount\) FROM quota_reservations/,
+    to: "SELECT 0 * sum(amount) FROM quota_reservations",
+  },
+];
+
+/** Turns of a session do not wait for each other. */
+const ORDER = [
+  {
+    file: "/scheduling/dist/order.js",
+    from: /unlessAborted\(before \?\? Promise\.resolve\(\), stop\)/,
+    to: "unlessAborted(Promise.resolve(), stop)",
+  },
+];
+
+export const RULES = {
+  order: ORDER,
+  fence: FENCE,
+  epoch: EPOCH,
+  end: END,
+  blindness: BLINDNESS,
+  decision: DECISION,
+  budget: BUDGET,
+};
