@@ -38,7 +38,7 @@ const RULES = [
   // Built files go by an alias of package.json's `imports`, so that a move changes one line.
   { room: /^(test|bench)\//, forbidden: /^(\.\.\/)+(core|config|schemas|plugins)\/.*dist\// },
 ];
-const SKIPPED = new Set(["node_modules", "dist", ".git"]);
+const SKIPPED = new Set(["node_modules", "dist", "bundle", ".git"]);
 const IMPORT = /(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
 
 /** Every import that crosses a boundary, as `file imports what`, and every import cycle of the sources. */

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const VERSION = /^\d+\.\d+\.\d+(?:-[a-z]+\.\d+)?$/;
 const UNRELEASED = "## Unreleased\n";
-const SKIPPED = new Set(["node_modules", "dist", "test", "bench", "no-scarf"]);
+const SKIPPED = new Set(["node_modules", "dist", "bundle", "test", "bench", "no-scarf"]);
 
 /** Sets the version in all of a repository's files. Throws, before anything is written, where it cannot be released. */
 export function setVersion(root, version, date) {

@@ -53,7 +53,7 @@ interface Measured {
   readonly maxMs: number;
 }
 
-const TSX = { execArgv: ["--import=tsx"] };
+const TSX = { execArgv: ["--conditions=unbundled", "--import=tsx"] };
 const child = fork(SERVER, [], TSX);
 const gateway: Gateway = await firstMessage(child);
 const looker = fork(LOOKER, [gateway.url], TSX);

@@ -28,7 +28,7 @@ const model = await startScriptedModel();
 const server = await startPostgres();
 process.stdout.write(`${MACHINE}\n${PAIRS} pairs\n\n`);
 try {
-  await measure("scripted engine", ["--import", TSX, SCRIPTED], PAIRS);
+  await measure("scripted engine", ["--conditions=unbundled", "--import", TSX, SCRIPTED], PAIRS);
   await measure("the CLI on a scripted model, warm", [COMMAND], PAIRS);
 } finally {
   await server.close();

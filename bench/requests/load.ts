@@ -35,7 +35,7 @@ export interface Round {
 }
 
 export async function serve(name: string, folder: string): Promise<Served> {
-  const child = fork(SERVER, [name, folder], { execArgv: ["--import=tsx"] });
+  const child = fork(SERVER, [name, folder], { execArgv: ["--conditions=unbundled", "--import=tsx"] });
   const failed = once(child, "exit").then(([code]) => Promise.reject(new Error(`${name}: exit ${code}`)));
   // It ends some day in any case.
   failed.catch(() => undefined);

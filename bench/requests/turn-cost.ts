@@ -34,7 +34,7 @@ export async function turnCost(gateway: TestGateway, rounds: number): Promise<Tu
   const cwd = join(gateway.dir, "sdk");
   mkdirSync(cwd);
   const env = { ...process.env, ...cliEnvironment(gateway.model, gateway.dir) };
-  const sdk = fork(SDK, [cwd], { execArgv: ["--import=tsx"], env });
+  const sdk = fork(SDK, [cwd], { execArgv: ["--conditions=unbundled", "--import=tsx"], env });
   try {
     const { body } = await gateway.request<{ session_id: string }>("/session/start", { body: {} });
     const path = `/session/${body.session_id}`;

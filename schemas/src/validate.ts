@@ -19,7 +19,7 @@ const validators = new Map<SchemaName, ValidateFunction>();
 function validatorOf(name: SchemaName): ValidateFunction {
   const known = validators.get(name);
   if (known !== undefined) return known;
-  const file = fileURLToPath(new URL(`./checks/${name}.cjs`, import.meta.url));
+  const file = fileURLToPath(new URL(`../dist/checks/${name}.cjs`, import.meta.url));
   const validator: ValidateFunction = existsSync(file) ? require(file) : compileWithAll(name);
   validators.set(name, validator);
   return validator;

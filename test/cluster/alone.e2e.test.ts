@@ -19,7 +19,7 @@ describe("a gateway without [cluster]", () => {
     const loaded = readdirSync(coverage).flatMap((file) =>
       urlsIn(readFileSync(join(coverage, file), "utf8")),
     );
-    expect(loaded.some((url) => url.includes("/core/cli/dist/distribution.js"))).to.equal(true);
+    expect(loaded.some((url) => url.includes("/core/cli/bundle/main.js"))).to.equal(true);
     expect(loaded.filter((url) => OF_CLUSTERS.test(url))).to.deep.equal([]);
   });
 });

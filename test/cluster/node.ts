@@ -171,8 +171,18 @@ export class ClusterNode {
     const { engine, dir, imports = [], port, args = [] } = this.options;
     const preloaded = imports.flatMap((module) => ["--import", module]);
     const flags = ["--port", String(port), "--host", this.#address, ...args];
-    if (engine === "real") return [...preloaded, COMMAND, ...flags];
-    return ["--import", TSX, ...preloaded, WITH_LOAD_ENGINE, dir, this.name, ...flags];
+    if (engine === "real" && imports.length === 0) return [COMMAND, ...flags];
+    if (engine === "real") return ["--conditions=unbundled", ...preloaded, COMMAND, ...flags];
+    return [
+      "--conditions=unbundled",
+      "--import",
+      TSX,
+      ...preloaded,
+      WITH_LOAD_ENGINE,
+      dir,
+      this.name,
+      ...flags,
+    ];
   }
 
   #write(): void {

@@ -62,7 +62,7 @@ describe("a start", () => {
   it("loads nothing that only a turn, a WebSocket, a plugin or another command needs", async function () {
     this.timeout(60_000);
     const files = await loadedBy((gateway) => gateway.request("/task", { body: {} }));
-    expect(files.some((file) => file.endsWith("/core/dist/gateway.js"))).to.equal(true);
+    expect(files.some((file) => file.endsWith("/core/bundle/host.js"))).to.equal(true);
     const packages = packagesOf(files);
     expect(packages).to.include.members(["koa", "@koa/router", "pino", "koa-bodyparser"]);
     expect(packages).not.to.include.members(["@anthropic-ai/claude-agent-sdk"]);

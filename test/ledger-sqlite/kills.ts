@@ -20,7 +20,16 @@ export async function write(
   killed: { ms: number } | { write: number },
 ): Promise<Acknowledged[]> {
   const when = Object.entries(killed).flat().map(String);
-  const args = ["--no-warnings", "--import", "tsx", WRITER, dataDir, String(seed), ...when];
+  const args = [
+    "--no-warnings",
+    "--conditions=unbundled",
+    "--import",
+    "tsx",
+    WRITER,
+    dataDir,
+    String(seed),
+    ...when,
+  ];
   // Stdout is a file: a full pipe would drop a line.
   const acknowledged = join(dataDir, "acknowledged");
   const stdout = openSync(acknowledged, "w");

@@ -58,7 +58,7 @@ export class HomeProcess implements HomeEngine {
     private readonly parts: Omit<HomeSetting, "installation"> & { readonly shared: SharedTranscripts },
   ) {
     this.#child = fork(PROGRAM, {
-      execArgv: ["--import", "tsx"],
+      execArgv: ["--conditions=unbundled", "--import", "tsx"],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     this.#exited = once(this.#child, "exit");

@@ -10,5 +10,5 @@ function release() {
   for (const signal of SIGNALS) process.off(signal, collect);
 }
 
-const { main } = await import("../dist/main.js");
+const { main } = await import("../bundle/main.js");
 await main(process.argv.slice(2), { seen, release });

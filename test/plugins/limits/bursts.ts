@@ -229,7 +229,15 @@ class KillableGateway {
   ) {}
 
   async launch(): Promise<void> {
-    const args = ["--no-warnings", "--import", "tsx", GATEWAY, this.dir, this.keys.join(",")];
+    const args = [
+      "--no-warnings",
+      "--conditions=unbundled",
+      "--import",
+      "tsx",
+      GATEWAY,
+      this.dir,
+      this.keys.join(","),
+    ];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#child = child;
     const failed = once(child, "exit").then(([code]) => {
