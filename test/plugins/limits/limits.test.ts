@@ -336,12 +336,17 @@ describe("limits", () => {
 
     it("of turns at once hold while turns run, and no longer", async () => {
       await start({ rates: [{ name: "one", concurrent_turns: 1 }] });
-      const slow = gateway.fetch("/task", { body: { prompt: "hang", timeout_secs: 0.5 }, key: "user" });
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      const { status, headers } = await task();
-      expect([status, headers.get("retry-after")]).to.deep.equal([429, "5"]);
-      await slow;
-      expect((await task()).status).to.equal(200);
+      const slow = new AbortController();
+      const { signal } = slow;
+      const hangs = gateway.fetch("/task", { body: { prompt: "hang" }, key: "user", signal }).catch(() => "left");
+      const refused = await eventually("a refusal", async () => {
+        const answer = await task();
+        return answer.status !== 200 && answer;
+      });
+      expect([refused.status, refused.headers.get("retry-after")]).to.deep.equal([429, "5"]);
+      slow.abort();
+      expect(await hangs).to.equal("left");
+      await eventually("a turn after it", async () => (await task()).status === 200);
     });
   });
 
