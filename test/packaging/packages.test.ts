@@ -136,11 +136,12 @@ describe("the packages", function () {
   });
 });
 
-/** What `exports` and `bin` name; a pattern stands for its first part. */
+/** What `exports` and `bin` name; a pattern stands for its first part, and single files are in a checkout only. */
 function promised({ exports, bin = {} }: Packed["manifest"]): string[] {
-  const targets = Object.values(exports).flatMap((target) =>
-    typeof target === "string" ? [target] : Object.values(target),
-  );
+  const targets = Object.values(exports).flatMap((target) => {
+    if (typeof target === "string") return [target];
+    return Object.entries(target).flatMap(([condition, file]) => (condition === "unbundled" ? [] : [file]));
+  });
   return [...targets, ...Object.values(bin)]
     .filter((target) => !target.includes("*"))
     .map((target) => target.replace(/^\.\//, ""));

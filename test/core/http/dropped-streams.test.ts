@@ -94,7 +94,9 @@ describe("a stream of 200 events, dropped at each event", function () {
   after(() => gateway.close());
 
   it("and picked up while the turn runs, equals an undisturbed one, in both text modes", async () => {
-    const task = await gateway.fetch("/task/stream", { body: { prompt: "Hi", detach: true } });
+    const task = await gateway.fetch("/task/stream", {
+      body: { prompt: "Hi", detach: true, timeout_secs: 600 },
+    });
     const path = `/turns/${task.headers.get("x-turn-id")}/events`;
     await task.body?.cancel();
     const newReader = (mode: string) => new Reader(gateway, `${path}?stream=${mode}`);

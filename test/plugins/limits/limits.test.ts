@@ -338,7 +338,9 @@ describe("limits", () => {
       await start({ rates: [{ name: "one", concurrent_turns: 1 }] });
       const slow = new AbortController();
       const { signal } = slow;
-      const hangs = gateway.fetch("/task", { body: { prompt: "hang" }, key: "user", signal }).catch(() => "left");
+      const hangs = gateway
+        .fetch("/task", { body: { prompt: "hang" }, key: "user", signal })
+        .catch(() => "left");
       const refused = await eventually("a refusal", async () => {
         const answer = await task();
         return answer.status !== 200 && answer;
