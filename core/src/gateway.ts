@@ -142,7 +142,7 @@ export class Gateway {
     const router = new Router<GatewayState>();
     const { passing } = this.parts;
     const views = new TurnViews(this.services.turns, ledger, passing);
-    const starter = new TurnStarter(this.parts, views, log, passing);
+    const starter = new TurnStarter({ ...this.parts, keys: this.services.keys }, views, log, passing);
     rootRoute(router, { version: this.options.version, routes: kernel.routes });
     healthRoutes(router, {
       version: this.options.version,

@@ -10,6 +10,7 @@ import type {
   AuditLog,
   CommandName,
   Engine,
+  IdempotencyClaim,
   KeyPlaces,
   Ledger,
   LocalWork,
@@ -87,6 +88,8 @@ export class Services {
   readonly uploads: Uploads;
   readonly workdirs: Workdirs;
   readonly events = new SessionEvents();
+  /** Idempotency keys whose turns are about to begin, by the ids of the turns. */
+  readonly keys = new Map<string, IdempotencyClaim>();
   readonly resumption: Resumption;
   readonly limitWaits: LimitWaits;
   /** What other nodes of a cluster know and ask of this one. */
@@ -133,7 +136,7 @@ export class Services {
       maxRunningOf: (keyId) => this.keyLimits.of(keyId).maxRunning,
       keyPlaces: parts.keyPlaces,
     });
-    const records = { ledger, ownership, audit, log };
+    const records = { ledger, ownership, audit, log, keys: this.keys };
     this.limitWaits = new LimitWaits({ maxPerKey: config.engine.max_limit_waits_per_key, log });
     const limitWaits = this.limitWaits;
     const parked = new ParkedTurns({ records, kernel, approvalService, limitWaits });

@@ -1,4 +1,4 @@
-import type { IdempotencyClaim, Ledger } from "@claudeway/ports";
+import { type IdempotencyClaim, type Ledger, NotBegun } from "@claudeway/ports";
 import { expect } from "chai";
 import { newFolder, newSession, newTurn, removeFolders } from "./fixture.js";
 import type { OpenLedger } from "./open-ledger.js";
@@ -81,6 +81,51 @@ export function idempotencyContract(
       ledger = await openLedger({ dataDir: folder });
       expect(await ledger.idempotency.claim(claim({ turnId: "t3" }))).to.deep.equal({ turnId: "t1" });
       expect(await ledger.idempotency.claim(claim({ idempotencyKey: "two", turnId: "t4" }))).to.equal("new");
+    });
+
+    it("lets a turn begin under its own claim, and not once the key is another turn's", async () => {
+      const session = newSession();
+      await ledger.sessions.create(session);
+      const [first, second] = [newTurn(session), newTurn(session)];
+      const join = (node: string) =>
+        ledger.nodes.join({ node, url: `http://${node}`, configDigest: "", version: "1" });
+      const { afterCrash: _, ...one } = await join("one");
+      const { afterCrash: __, ...two } = await join("two");
+      await ledger.idempotency.claim(claim({ turnId: first.id }), one);
+      await ledger.nodes.bury({ ...one, beat: 0 });
+      // The node is back under a new start, and its request goes on; the repetition came to the other one.
+      expect(await ledger.idempotency.claim(claim({ turnId: second.id }), two)).to.equal("new");
+      const late = await ledger.turns
+        .begin(first, { epoch: 0 }, claim({ turnId: first.id }))
+        .catch((error: unknown) => error);
+      expect(late).to.be.instanceOf(NotBegun);
+      expect(await ledger.turns.get(first.id)).to.equal(undefined);
+      expect((await ledger.sessions.get(session.id))?.taskCount).to.equal(0);
+      await ledger.turns.begin(second, { epoch: 0 }, claim({ turnId: second.id }));
+      expect(await ledger.turns.get(second.id)).to.have.property("id", second.id);
+    });
+
+    it("lets one turn begin where a dead node's begins while its key is claimed anew", async () => {
+      const session = newSession();
+      await ledger.sessions.create(session);
+      const join = (node: string) =>
+        ledger.nodes.join({ node, url: `http://${node}`, configDigest: "", version: "1" });
+      const { afterCrash: _, ...two } = await join("two");
+      for (let round = 0; round < 20; round++) {
+        const { afterCrash: __, ...one } = await join("one");
+        const [first, second] = [newTurn(session), newTurn(session)];
+        const key = { idempotencyKey: `round ${round}` };
+        await ledger.idempotency.claim(claim({ ...key, turnId: first.id }), one);
+        await ledger.nodes.bury({ ...one, beat: 0 });
+        const [begun, claimed] = await Promise.all([
+          ledger.turns.begin(first, { epoch: 0 }, claim({ ...key, turnId: first.id })).then(
+            () => true,
+            () => false,
+          ),
+          ledger.idempotency.claim(claim({ ...key, turnId: second.id }), two),
+        ]);
+        expect(claimed).to.deep.equal(begun ? { turnId: first.id, by: one } : "new");
+      }
     });
 
     it("tells which start of a node claimed, and forgets what that had not begun once it is dead", async () => {

@@ -1,4 +1,10 @@
-import type { ClaimedTurn, IdempotencyBook, IdempotencyClaim, NodeStart } from "@claudeway/ports";
+import {
+  type ClaimedTurn,
+  type IdempotencyBook,
+  type IdempotencyClaim,
+  type NodeStart,
+  NotBegun,
+} from "@claudeway/ports";
 import { lives } from "./nodes.js";
 import { integer, maybeText, type Row, text } from "./rows.js";
 import type { Sql, Work } from "./sql.js";
@@ -23,7 +29,7 @@ export class IdempotencyTable {
     const { keyId, route, idempotencyKey, bodyHash, turnId } = claim;
     const { now } = this.sql.dialect;
     yield* this.sql.run(`DELETE FROM idempotency WHERE at <= ${now} - ${KEPT_MS}`);
-    yield* this.sql.lock([JSON.stringify(["idempotency", keyId, route, idempotencyKey])]);
+    yield* this.sql.lock([lockOf(claim)]);
     const key = [keyId, route, idempotencyKey];
     // Its node died before it began the turn.
     if (by !== undefined)
@@ -73,6 +79,32 @@ export class IdempotencyTable {
   *forgetUnbegun(): Work<void> {
     yield* this.sql.run(`DELETE FROM idempotency WHERE NOT ${BEGUN} AND NOT ${CLAIMANT_LIVES}`);
   }
+}
+
+/**
+ * Throws NotBegun unless the key is still this turn's; it then stays so until the end of the caller's transaction. A node that
+ * was dead for a while has lost the keys whose turns it had not begun: the same request may have come to another one.
+ */
+export function* holdKey(sql: Sql, claim: IdempotencyClaim): Work<void> {
+  const { keyId, route, idempotencyKey, turnId } = claim;
+  yield* sql.lock([lockOf(claim)]);
+  const own = yield* sql.one(
+    `SELECT 1 FROM idempotency WHERE ${KEY} AND turn_id = ?`,
+    keyId,
+    route,
+    idempotencyKey,
+    turnId,
+  );
+  if (own === undefined)
+    throw new NotBegun(
+      "UNAVAILABLE",
+      "this node lost its claim on the Idempotency-Key before the turn began; try again",
+      { headers: { "retry-after": "1" } },
+    );
+}
+
+function lockOf({ keyId, route, idempotencyKey }: IdempotencyClaim): string {
+  return JSON.stringify(["idempotency", keyId, route, idempotencyKey]);
 }
 
 function claimedTurn(row: Row): ClaimedTurn {

@@ -96,7 +96,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       byModel: inOrder((id) => sessions.byModel(id)),
     },
     turns: {
-      begin: inOrder((turn, claim) => turns.begin(turn, claim)),
+      begin: inOrder((turn, claim, key) => turns.begin(turn, claim, key)),
       noteProcess: inOrder((turnId, child) => turns.noteProcess(turnId, child)),
       recordUsage: inOrder((turnId, usage, child) => turns.recordUsage(turnId, usage, child)),
       end: reporting(inOrder((turnId, outcome, ending) => turns.end(turnId, outcome, ending))),

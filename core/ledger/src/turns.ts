@@ -1,6 +1,7 @@
 import {
   type ChildNote,
   FencedError,
+  type IdempotencyClaim,
   LedgerError,
   type NewTurn,
   type NodeStart,
@@ -19,6 +20,7 @@ import {
   type TurnUsage,
 } from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
+import { holdKey } from "./idempotency.js";
 import { MayHave } from "./may-have.js";
 import { nanoOf } from "./money.js";
 import { checkPage, offsetOf } from "./pages.js";
@@ -62,11 +64,11 @@ export class TurnTable {
     this.#waiting = new MayHave(sql, "SELECT 1 FROM turns WHERE parked IS NOT NULL LIMIT 1");
   }
 
-  begin(turn: NewTurn, claim: Epoch): Work<void> {
-    return this.sql.transaction(this.#begin(turn, claim));
+  begin(turn: NewTurn, claim: Epoch, key?: IdempotencyClaim): Work<void> {
+    return this.sql.transaction(this.#begin(turn, claim, key));
   }
 
-  *#begin(turn: NewTurn, { epoch }: Epoch): Work<void> {
+  *#begin(turn: NewTurn, { epoch }: Epoch, key?: IdempotencyClaim): Work<void> {
     const at = toMs(turn.createdAt);
     const found = yield* this.sql.run(
       "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE id = ? AND epoch = ?",
@@ -78,6 +80,7 @@ export class TurnTable {
       yield* refuseOldEpoch(this.sql, turn.sessionId);
       throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
     }
+    if (key !== undefined) yield* holdKey(this.sql, key);
     yield* this.sql.send(
       `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at,
            origin, metadata, node, incarnation, epoch)

@@ -299,8 +299,12 @@ export interface TurnLoss {
  * FencedError if the session has changed hands since.
  */
 export interface TurnBook {
-  /** Records a new turn. Rejects if the id exists or the session never existed. The turn is of the session's epoch and owner. */
-  begin(turn: NewTurn, claim: Epoch): Promise<void>;
+  /**
+   * Records a new turn. Rejects if the id exists or the session never existed. The turn is of the session's epoch and owner.
+   *
+   * @param key under which the turn was asked for; rejects with NotBegun if that is another turn's by now
+   */
+  begin(turn: NewTurn, claim: Epoch, key?: IdempotencyClaim): Promise<void>;
   noteProcess(turnId: string, child: ChildNote): Promise<void>;
   /** Replaces the usage so far of a running turn, and notes its process if given. Does nothing after its end. */
   recordUsage(turnId: string, usage: TurnUsage, child?: ChildNote): Promise<void>;

@@ -23,7 +23,7 @@ export class TurnStarter {
   readonly #beginning = new Map<string, Promise<TurnView>>();
 
   constructor(
-    private readonly records: Pick<Records, "ledger" | "ownership">,
+    private readonly records: Pick<Records, "ledger" | "ownership"> & { readonly keys: Map<string, IdempotencyClaim> },
     private readonly views: TurnViews,
     private readonly log: Logger,
     private readonly passing?: PassingOn | undefined,
@@ -70,6 +70,8 @@ export class TurnStarter {
   }
 
   async #beginClaimed(claim: IdempotencyClaim, begin: BeginTurn): Promise<TurnView> {
+    // The turn reads it as it begins, since the key may be lost until then.
+    this.records.keys.set(claim.turnId, claim);
     const beginning = begin(claim.turnId).then(async (turn) => {
       // A decision on a call of a waiting turn resumes that turn; no new one begins.
       if (turn.info.id !== claim.turnId) await this.records.ledger.idempotency.redirect(claim, turn.info.id);
@@ -85,6 +87,7 @@ export class TurnStarter {
       throw error;
     } finally {
       this.#beginning.delete(claim.turnId);
+      this.records.keys.delete(claim.turnId);
     }
   }
 

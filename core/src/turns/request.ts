@@ -8,6 +8,7 @@ import type {
   Engine,
   GatewayError,
   GrantedCall,
+  IdempotencyClaim,
   Ledger,
   Ownership,
   ParkedTurn,
@@ -29,6 +30,8 @@ export interface Records {
   readonly ownership: Ownership;
   readonly audit: AuditLog;
   readonly log: Logger;
+  /** Idempotency keys whose turns are about to begin, by the ids of the turns. */
+  readonly keys?: ReadonlyMap<string, IdempotencyClaim>;
 }
 
 /** A parked turn that resumes because its approval is settled, or because a usage limit is lifted. */

@@ -39,10 +39,11 @@ export class TurnRecorder {
   /** Records the turn before anything else is done. For a one-shot task, this also creates its session. */
   async begin(): Promise<void> {
     const { info, plan, route } = this.turn;
-    const { ledger } = this.records;
+    const { ledger, keys } = this.records;
+    const key = keys?.get(info.id);
     const isNew = info.kind === "task" && (await ledger.sessions.get(info.sessionId)) === undefined;
     const claim = await (isNew ? this.#create() : this.#claimSession());
-    await ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan) }, claim);
+    await ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan) }, claim, key);
     this.#begun = true;
   }
 

@@ -145,16 +145,34 @@ describe("two gateways on one ledger", () => {
     const headers = { "idempotency-key": "slow" };
     const task = { prompt: "x", workdir: "anywhere" };
     const first = two.post("/task", task, two.owner, headers);
-    await eventually("a claim", () => two.claims === 1);
+    await eventually("a claim", () => two.claims.length === 1);
     const second = two.post("/task", task, two.other, headers);
     // At the owner, where it was passed on, it waits for the first.
-    const third = await Promise.race([second, eventually("a third claim", () => two.claims === 3)]);
+    const third = await Promise.race([second, eventually("a third claim", () => two.claims.length === 3)]);
     expect(third).to.equal(true);
     goOn();
     const answers = await Promise.all([first, second]);
     expect(answers.map(({ status }) => status)).to.deep.equal([200, 200]);
     expect(two.owner.engine.ran).to.have.lengthOf(1);
     expect(two.other.engine.ran).to.have.lengthOf(0);
+  });
+
+  it("begin one turn for a key that its node lost, while the first request waited", async () => {
+    const headers = { "idempotency-key": "lost" };
+    const task = { prompt: "x", workdir: "anywhere" };
+    const first = two.post("/task", task, two.owner, headers);
+    await eventually("a claim", () => two.claims.length === 1);
+    // What claiming it does elsewhere after the burial of the start that had it.
+    for (const claim of two.claims) await two.ledger.idempotency.release(claim);
+    const second = two.post("/task", task, two.other, headers);
+    await eventually("a second claim", () => two.claims.length === 2);
+    goOn();
+    const answers = await Promise.all([first, second]);
+    expect(two.owner.engine.ran).to.have.lengthOf(0);
+    expect(two.other.engine.ran).to.have.lengthOf(1);
+    // The first one is sent on to the turn of the second.
+    expect(answers.map(({ status }) => status)).to.deep.equal([200, 200]);
+    expect(new Set(answers.map(({ headers: sent }) => sent.get("x-turn-id"))).size).to.equal(1);
   });
 
   it("answer a request of another key's session alike", async () => {

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Kernel, type PluginSource } from "@claudeway/kernel";
 import { openAudit, openLedger } from "@claudeway/ledger-sqlite";
-import type { Claim, Ledger, NodeRecord, Ownership, Place } from "@claudeway/ports";
+import type { Claim, IdempotencyClaim, Ledger, NodeRecord, Ownership, Place } from "@claudeway/ports";
 import { AccountLimits } from "@claudeway/scheduling";
 import { pino } from "pino";
 import { Passing } from "#cluster/passing/index.js";
@@ -36,8 +36,8 @@ export interface OneOfTwo {
 export class TwoGateways {
   readonly owners = new Map<string, NodeName>();
   readonly records = new Map<string, NodeRecord>();
-  /** How often a used or new key was looked up. */
-  claims = 0;
+  /** The looks for used and new keys. */
+  readonly claims: IdempotencyClaim[] = [];
   readonly #claimed = new Map<string, NodeName>();
 
   private constructor(
@@ -159,7 +159,7 @@ export class TwoGateways {
     const { idempotency, ...books } = this.ledger;
     const claim: Ledger["idempotency"]["claim"] = async (claimed) => {
       const answer = await idempotency.claim(claimed);
-      this.claims++;
+      this.claims.push(claimed);
       if (answer === "new") this.#claimed.set(claimed.turnId, node);
       if (typeof answer === "string") return answer;
       const by = this.#claimed.get(answer.turnId);
