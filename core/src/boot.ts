@@ -52,6 +52,8 @@ export const OWN_PREFIXES = [
   "/sessions",
   "/turns",
   "/approvals",
+  // Between the nodes of a cluster.
+  "/cluster",
 ];
 
 /** When the CLI is asked for its login after the start: that is work, and the first requests come before it. */

@@ -103,10 +103,11 @@ export class Sessions {
       ...(history.length > 0 && { cliTotals: RECORDED }),
     });
     if (history.length > 0) await this.#writeHistory(session, history);
-    const { ledger, ownership } = this.parts;
-    await ledger.sessions.create(session, ownership.owner);
-    ownership.created(id);
-    if (history.length > 0) await this.parts.history.save(await this.parts.history.refOf(session));
+    const { history: histories, ledger, ownership } = this.parts;
+    const { owner } = ownership;
+    await ledger.sessions.create(session, owner);
+    if (history.length > 0) await histories.save(await histories.refOf(session));
+    ownership.created(id, owner);
     this.parts.kernel.notify("sessionStart", infoOf(session));
     return session;
   }

@@ -1,3 +1,6 @@
+import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import type { Exchange } from "@claudeway/ports";
 import { expect } from "chai";
 import { LEASE_SECS, TestCluster, type TestNode } from "./cluster-kit.js";
 import { settle } from "./world.js";
@@ -136,8 +139,72 @@ describe("sessions of a node", () => {
   });
 
   it("of a one-shot task are held from their creation", async () => {
-    const claim = a.cluster.ownership.created("task");
+    const claim = a.cluster.ownership.created("task", a.cluster.ownership.owner);
     expect(claim.epoch).to.equal(0);
     expect(a.cluster.ownership.held("task")).to.equal(claim);
   });
+
+  it("that was created in an earlier term are not held", async () => {
+    const { owner } = a.cluster.ownership;
+    test.shared.nodes.set("a", { ...test.record("a"), state: "dead" });
+    await test.world.advance(3 * BEAT);
+    expect(a.cluster.condition).to.equal("up");
+    expect(a.cluster.ownership.created("task", owner).lost.aborted).to.equal(true);
+    expect(a.cluster.ownership.held("task")).to.equal(undefined);
+  });
+
+  it("are kept while a request that may change them is answered, also by a node that drains", async () => {
+    const id = test.session("0b0e1b5e-2f1c-4f0e-9d5a-0123456789ab");
+    let end: () => void = () => undefined;
+    const uploaded = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const answered = a.cluster.passing.answer(requestTo("POST", `/session/${id}`), () => uploaded);
+    await test.world.advance(20 * BEAT);
+    const claim = a.cluster.ownership.held(id);
+    expect(claim?.lost.aborted).to.equal(false);
+    a.cluster.drain();
+    await test.world.advance(BEAT);
+    expect(claim?.lost.aborted).to.equal(false);
+    end();
+    await answered;
+    await test.world.advance(BEAT);
+    expect(claim?.lost.aborted).to.equal(true);
+  });
+
+  it("are freed although a client reads something of them", async () => {
+    const id = test.session("0b0e1b5e-2f1c-4f0e-9d5a-0123456789ab");
+    void a.cluster.passing.answer(
+      requestTo("GET", `/session/${id}/events`),
+      () => new Promise(() => undefined),
+    );
+    await test.world.advance(20 * BEAT);
+    expect(a.cluster.ownership.held(id)).to.equal(undefined);
+  });
+
+  it("are saved before their node leaves", async () => {
+    await claimed(a, test.session("s"));
+    const leave = a.book.leave.bind(a.book);
+    let saved: readonly string[] = [];
+    a.book.leave = (of) => {
+      saved = [...a.work.letGone];
+      return leave(of);
+    };
+    await a.cluster.leave();
+    expect(saved).to.deep.equal(["s"]);
+  });
 });
+
+function requestTo(method: string, url: string): Exchange {
+  const request = Object.assign(new IncomingMessage(new Socket()), { method, url });
+  return {
+    request,
+    response: new ServerResponse(request),
+    requestId: "r",
+    clientAddress: "::1",
+    caller: { keyId: "k", admin: false },
+    passed: false,
+    body: () => undefined,
+    passedTo: () => undefined,
+  };
+}

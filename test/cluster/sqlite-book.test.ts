@@ -72,9 +72,10 @@ describe("nodes on the tables of a ledger", () => {
   it("find turns of their own that they do not run", async () => {
     const { work, cluster } = await join("a");
     const session = newSession();
-    await ledger.sessions.create(session, cluster.ownership.owner);
+    const { owner } = cluster.ownership;
+    await ledger.sessions.create(session, owner);
     const turn = newTurn(session);
-    await ledger.turns.begin(turn, cluster.ownership.created(session.id));
+    await ledger.turns.begin(turn, cluster.ownership.created(session.id, owner));
     await world.advance(3000);
     expect(new Set(work.lost)).to.deep.equal(new Set([turn.id]));
     await cluster.leave();

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { pino } from "pino";
 import { OrphanGuard } from "#engine-claude/orphan-guard.js";
 import { startTimeOf } from "#engine-claude/proc.js";
+import { eventually } from "../e2e/poll.js";
 
 const LOG = pino({ level: "silent" });
 /** Much longer than a guard needs to look, on a busy machine too. */
@@ -78,9 +80,41 @@ describe("the guard of a node", () => {
     await gone;
   });
 
+  it("ends nothing that begins after it was renewed, also if it was ending all", async () => {
+    const first = start();
+    guard.mayWork(1);
+    const sweep = await eventually("a sweep", () => sweepOf(prefix));
+    process.kill(sweep, "SIGSTOP");
+    first.child.kill("SIGKILL");
+    await first.gone;
+    guard.renew();
+    const { child } = start();
+    await eventually("no sweep", () => sweepOf(prefix) === undefined);
+    guard.mayWork(LONG_MS);
+    // The new guard has read the words that came before this one.
+    const second = start(true);
+    expect(child.exitCode ?? child.signalCode).to.equal(null);
+    guard.mayWork(1);
+    await Promise.all([second.gone]);
+  });
+
   it("says nothing about time outside a cluster", async () => {
     const { child } = start();
     await sleep(1000);
     expect(child.exitCode ?? child.signalCode).to.equal(null);
   });
 });
+
+/** The process that ends everything with this marker. */
+function sweepOf(prefix: string): number | undefined {
+  const found = readdirSync("/proc").find((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const line = readFileSync(`/proc/${name}/cmdline`, "utf8");
+      return line.includes("/sweep.js\0") && line.includes(prefix) && !line.startsWith("/bin/sh");
+    } catch {
+      return false;
+    }
+  });
+  return found === undefined ? undefined : Number(found);
+}

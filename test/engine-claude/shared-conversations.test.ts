@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Claim, Ledger } from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
@@ -58,5 +58,29 @@ describe("a conversation that other nodes share", () => {
     const own = spawnOf("own");
     expect(await conversations.prepare(sessionId, own, "go on", sessionId)).to.equal("whole");
     expect(existsSync(new Transcript(sessionId, own).path)).to.equal(true);
+  });
+
+  it("that could not be stored is noted as lacking later, where that failed as well", async () => {
+    const { sessionId, epoch } = other;
+    const spawn = spawnOf("unsaved");
+    const { path } = new Transcript(sessionId, spawn);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, '{"uuid":"1"}\n');
+    let isAway = true;
+    const transcripts: typeof ledger.transcripts = {
+      ...ledger.transcripts,
+      append: async () => Promise.reject(new Error("the database is away")),
+      setLacking: async (...args) => {
+        if (isAway) throw new Error("the database is away");
+        return ledger.transcripts.setLacking(...args);
+      },
+    };
+    const cut = new SharedConversations({ transcripts, held: () => other }, pino({ level: "silent" }));
+    await cut.saveTask(sessionId, sessionId, spawn);
+    expect(await cut.saved(sessionId)).to.equal(false);
+    expect(await ledger.transcripts.session(sessionId)).to.include({ lackingSince: undefined });
+    isAway = false;
+    expect(await cut.saved(sessionId)).to.equal(false);
+    expect(await ledger.transcripts.session(sessionId)).to.include({ lackingSince: epoch });
   });
 });

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { type Ledger, LedgerError } from "@claudeway/ports";
+import { FencedError, type Ledger, LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import pg from "pg";
 import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
-import { newSession, newTurn, outcome, rejection, seeded } from "../ledger/fixture.js";
+import { eventually } from "../e2e/poll.js";
+import { NOON, newSession, newTurn, outcome, parkedForLimit, rejection, seeded } from "../ledger/fixture.js";
 import { newestInitdb } from "../newest-postgres.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 import { CommitProxy } from "./commit-proxy.js";
@@ -157,6 +158,50 @@ for (const newest of [false, true])
       const winner = claims.indexOf("new");
       expect(claims.filter((claim) => claim === "new")).to.have.length(1);
       for (const claim of claims) if (claim !== "new") expect(claim).to.include({ turnId: `t${winner}` });
+    });
+
+    it("resumes no parked turn under an epoch that a burial is about to raise", async () => {
+      const [ledger] = await pair();
+      const session = newSession();
+      await ledger.sessions.create(session);
+      const parked = async () => {
+        const turn = newTurn(session);
+        await ledger.turns.begin(turn, { epoch: 0 });
+        const usage = usageOfBoth("sonnet");
+        await ledger.turns.park(turn.id, { at: NOON, usage, model: "sonnet", parked: parkedForLimit() });
+        return turn.id;
+      };
+      const [unparked, adopted] = [await parked(), await parked()];
+      const burial = new pg.Client({ connectionString: url });
+      await burial.connect();
+      try {
+        await burial.query("BEGIN; UPDATE claudeway.sessions SET epoch = epoch + 1");
+        const late = [ledger.turns.unpark(unparked), ledger.turns.adopt(adopted, { epoch: 0 })].map((work) =>
+          work.then(
+            () => "done",
+            (error: unknown) => error,
+          ),
+        );
+        const waiting =
+          "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        const bothWait = async () => (await query(waiting)).rows.length === 2;
+        await Promise.race([Promise.any(late), eventually("two that wait", bothWait)]);
+        await burial.query("COMMIT");
+        for (const outcome of await Promise.all(late)) expect(outcome).to.be.instanceOf(FencedError);
+      } finally {
+        await burial.end();
+      }
+      expect((await ledger.turns.get(unparked))?.parked).to.not.equal(undefined);
+    });
+
+    it("leaves no connection behind when it is closed while it is checked", async () => {
+      const ledger = await openPostgresLedger({ url, shared: true, connections: 4 });
+      const checked = ledger.checkFile();
+      await ledger.close();
+      await checked;
+      const others =
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+      await eventually("no connection", async () => (await query(others)).rows.length === 0, 5_000);
     });
 
     it("never grants more of a counter than its limit, however many gateways claim", async () => {

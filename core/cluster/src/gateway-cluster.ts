@@ -154,12 +154,19 @@ export class GatewayCluster implements Cluster {
 
   async leave(): Promise<void> {
     this.#left.abort();
+    await this.#saveAll();
     await this.#node.leave().catch((error: unknown) => {
       this.options.log.warn(
         `this node could not leave the cluster; the others take over its sessions when its lease ends: ${messageOf(error)}`,
       );
     });
     this.ownership.loseAll();
+  }
+
+  /** Once more: another node must not take a session for whole whose end is in this node's files alone. */
+  async #saveAll(): Promise<void> {
+    const save = (sessionId: string) => this.#work?.letGo(sessionId).catch(() => undefined);
+    await Promise.all(this.ownership.sessions.map(save));
   }
 
   /** Ends the requests that wait for an answer of a start that no longer lives. */
@@ -200,7 +207,7 @@ export class GatewayCluster implements Cluster {
     try {
       const draining = this.condition === "draining";
       await this.ownership.releaseIdle({
-        isBusy: (sessionId) => work.isBusy(sessionId, draining),
+        isBusy: (sessionId) => work.isBusy(sessionId, draining) || this.passing.isAnswering(sessionId),
         letGo: (sessionId) => work.letGo(sessionId),
       });
     } catch (error) {

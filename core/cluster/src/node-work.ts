@@ -40,9 +40,10 @@ export function nodeWork(parts: NodeParts): NodeWork {
     goOn: (turnId) => resumption.goOn(turnId),
     mayWork: (leftMs) => guard?.mayWork?.(leftMs),
     async stop() {
-      turns.stopAll("shutdown");
+      turns.stopAll("fenced");
       await parts.endProcesses();
       await turns.drained();
+      guard?.renew?.();
     },
   };
 }

@@ -72,6 +72,11 @@ export class SessionClaims implements Ownership {
     return this.#held.size;
   }
 
+  /** Their ids. */
+  get sessions(): readonly string[] {
+    return [...this.#held.keys()];
+  }
+
   async claim(sessionId: string): Promise<Place> {
     const term = this.options.node.term();
     const claim = this.held(sessionId);
@@ -93,8 +98,12 @@ export class SessionClaims implements Ownership {
     return held.claim;
   }
 
-  created(sessionId: string): Claim {
-    return this.held(sessionId) ?? this.#hold(sessionId, 0, this.options.node.term());
+  created(sessionId: string, at: NewOwner): Claim {
+    const term = this.options.node.term();
+    // The end of its term has freed it.
+    if (at.owner.incarnation !== term.start.incarnation)
+      return { sessionId, epoch: 0, lost: AbortSignal.abort("fenced") };
+    return this.held(sessionId) ?? this.#hold(sessionId, 0, term);
   }
 
   async find(sessionId: string): Promise<Place | undefined> {
@@ -169,7 +178,7 @@ export class SessionClaims implements Ownership {
     if (found !== undefined) return found;
     const peer = emptiest(this.options.node);
     if (peer !== undefined) return { at: "elsewhere", node: addressOf(peer) };
-    throw new GatewayError("UNAVAILABLE", "the gateway is shutting down", {
+    throw new GatewayError("UNAVAILABLE", "this node is draining, and no other node takes sessions", {
       headers: { "retry-after": String(RETRY_SECS) },
     });
   }

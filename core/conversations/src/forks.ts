@@ -142,9 +142,10 @@ export class SessionForks {
         },
       }),
     };
-    await ledger.sessions.create(fork, ownership.owner);
-    ownership.created(id);
+    const { owner } = ownership;
+    await ledger.sessions.create(fork, owner);
     if (conversation !== undefined) await this.parts.history.save(conversation);
+    ownership.created(id, owner);
     const from = { session_id: session.id, turn_id: at ?? null };
     return { session_id: id, workdir, created_at: createdAt, forked_from: from };
   }

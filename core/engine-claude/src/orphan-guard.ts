@@ -141,6 +141,20 @@ export class OrphanGuard implements ProcessGuard {
     this.#tellUntil();
   }
 
+  renew(): void {
+    this.#until = undefined;
+    const shell = this.#shell;
+    if (shell?.pid === undefined) return;
+    this.#shell = undefined;
+    // With its watcher and a sweep that is under way: they are one process group.
+    try {
+      process.kill(-shell.pid, "SIGKILL");
+    } catch {
+      // It has just ended.
+    }
+    this.#start();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#restart);

@@ -43,6 +43,8 @@ export class SharedConversations {
   readonly #live = new Map<string, TranscriptMirror>();
   /** Sessions with entries that only this node's files have. */
   readonly #unsaved = new Map<string, Written>();
+  /** Those of them of which the store does not know that it lacks entries. */
+  readonly #unnoted = new Set<string>();
   /** What happens to the file of a conversation, one thing at a time. */
   readonly #order = new Map<string, Promise<unknown>>();
 
@@ -92,7 +94,9 @@ export class SharedConversations {
     if (unsaved === undefined) return true;
     for (const conversation of unsaved.conversations)
       await this.prepare(conversation, unsaved.spawn, "go on", sessionId).catch(() => undefined);
-    return !this.#unsaved.has(sessionId);
+    if (!this.#unsaved.has(sessionId)) return true;
+    if (this.#unnoted.has(sessionId)) await this.#noteLacking(sessionId, unsaved);
+    return false;
   }
 
   /**
@@ -171,7 +175,7 @@ export class SharedConversations {
     const { transcripts } = this.shared;
     const repaired = await repairTranscript(transcripts, claim, conversation, local.place);
     if (wasLacking) await transcripts.setLacking(claim, false);
-    this.#unsaved.delete(claim.sessionId);
+    this.#isSaved(claim.sessionId);
     return repaired;
   }
 
@@ -189,7 +193,7 @@ export class SharedConversations {
       end = repaired.end;
     }
     await transcripts.setLacking(claim, false);
-    this.#unsaved.delete(claim.sessionId);
+    this.#isSaved(claim.sessionId);
     this.log.info({ session_id: claim.sessionId }, "a session's conversation is stored completely again");
     return { end, known };
   }
@@ -249,14 +253,26 @@ export class SharedConversations {
       { err: error, session_id: sessionId },
       "a session's conversation could not be stored; the session stays on this node until it is",
     );
+    await this.#noteLacking(sessionId, unsaved, epoch);
+  }
+
+  #isSaved(sessionId: string): void {
+    this.#unsaved.delete(sessionId);
+    this.#unnoted.delete(sessionId);
+  }
+
+  /** Has other nodes know that the session's conversation lacks its end. */
+  async #noteLacking(sessionId: string, unsaved: Written, epoch?: number): Promise<void> {
     const claim = this.shared.held(sessionId);
     if (claim === undefined || (epoch !== undefined && epoch !== claim.epoch)) return;
+    this.#unnoted.add(sessionId);
     try {
       for (const conversation of unsaved.conversations) {
         const seq = (await readNote(new Transcript(conversation, unsaved.spawn)))?.seq ?? 0;
         await this.#note(conversation, unsaved.spawn, { epoch: claim.epoch, seq, lacking: claim.epoch });
       }
       await this.shared.transcripts.setLacking(claim, true);
+      this.#unnoted.delete(sessionId);
     } catch (err) {
       this.log.error(
         { err, session_id: sessionId },

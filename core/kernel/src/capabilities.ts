@@ -73,7 +73,7 @@ export interface SessionsView {
     path: string,
     options: PageQuery & { readonly maxBytes: number },
   ): Promise<SessionFile | FileList | undefined>;
-  /** What the CLI runs in the session's background, between turns too. */
+  /** What the CLI runs in the session's background at this gateway, between turns too. */
   background(sessionId: string): Promise<readonly BackgroundTask[]>;
   /** What a terminal needs to resume the session; undefined if the session does not exist. */
   terminal(sessionId: string): Promise<SessionTerminal | undefined>;
@@ -234,7 +234,7 @@ export interface TurnRunner {
    */
   endBackground(keyId: string, sessionId: string): Promise<boolean>;
   endSession(keyId: string, sessionId: string): Promise<void>;
-  /** Follows a running turn of any key. */
+  /** Follows a running turn of any key; undefined if it does not run at this gateway. */
   follow(turnId: string): TurnHandle | undefined;
 }
 

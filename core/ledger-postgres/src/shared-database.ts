@@ -63,7 +63,15 @@ export class SharedDatabase implements Database {
   perform<T>(work: () => Work<T>, order?: string): Promise<T> {
     const pool = order === BEATS ? this.#beats : this.#pool;
     const repeat = () => this.#repeat(work, pool);
-    const performed = order === undefined ? repeat() : this.#after(order, repeat);
+    return this.#awaited(order === undefined ? repeat() : this.#after(order, repeat));
+  }
+
+  check(): Promise<void> {
+    return this.#awaited(this.#check());
+  }
+
+  /** `close` waits for it. */
+  #awaited<T>(performed: Promise<T>): Promise<T> {
     const ended: Promise<unknown> = performed
       .catch(() => undefined)
       .finally(() => this.#running.delete(ended));
@@ -71,7 +79,7 @@ export class SharedDatabase implements Database {
     return performed;
   }
 
-  async check(): Promise<void> {
+  async #check(): Promise<void> {
     const connection = await this.#pool.take();
     try {
       await connection.run("SELECT 1");

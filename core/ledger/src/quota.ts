@@ -62,7 +62,7 @@ export class QuotaTable {
     if (full.length > 0)
       return { ok: false, reason: "full", full: full.map((room) => stateOf(room.claim, room, now)) };
     const cost = Math.min(...rooms.filter(({ claim }) => claim.measure === "cost").map(grantOf));
-    for (const room of rooms.sort(byName)) {
+    for (const room of rooms.sort((a, b) => inOrder(keyOf(plugin, a.claim), keyOf(plugin, b.claim)))) {
       if (room.claim.measure === "count")
         yield* this.#use(plugin, room.claim, now, stored(room.claim, room.claim.amount));
       else if (turnId !== undefined)
@@ -177,7 +177,7 @@ export class QuotaTable {
       "DELETE FROM quota_reservations WHERE turn_id = ? AND unpriced_period IS NOT NULL RETURNING *",
       turnId,
     );
-    for (const row of rows)
+    for (const row of sorted(rows))
       yield* this.#add(
         text(row, "plugin"),
         counterOf(row),
@@ -259,10 +259,7 @@ export class QuotaTable {
   }
 
   *#of(turnId: string): Work<readonly Row[]> {
-    return yield* this.sql.all(
-      `SELECT * FROM quota_reservations WHERE turn_id = ? ORDER BY plugin, name, subject, "window", measure`,
-      turnId,
-    );
+    return sorted(yield* this.sql.all("SELECT * FROM quota_reservations WHERE turn_id = ?", turnId));
   }
 
   *#costsOf(turnId: string): Work<Row[]> {
@@ -310,9 +307,14 @@ function lockOf(plugin: string, counter: QuotaCounter): string {
   return JSON.stringify(keyOf(plugin, counter));
 }
 
-/** In the order in which `#of` reads a turn's reservations. */
-function byName({ claim: a }: Room, { claim: b }: Room): number {
-  return JSON.stringify(keyOf("", a)) < JSON.stringify(keyOf("", b)) ? -1 : 1;
+/** In the order in which all work locks counters, whatever the database's collation: two turns could wait for each other. */
+function sorted(rows: readonly Row[]): Row[] {
+  const keyed = rows.map((row) => ({ row, key: keyOf(text(row, "plugin"), counterOf(row)) }));
+  return keyed.sort((a, b) => inOrder(a.key, b.key)).map(({ row }) => row);
+}
+
+function inOrder(one: readonly string[], other: readonly string[]): number {
+  return JSON.stringify(one) < JSON.stringify(other) ? -1 : 1;
 }
 
 function keyOf(plugin: string, { name, subject, window, measure }: QuotaCounter): string[] {

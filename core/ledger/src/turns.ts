@@ -211,11 +211,10 @@ export class TurnTable {
   }
 
   *#unpark(turnId: string): Work<void> {
-    const changed = yield* this.sql.run(
-      `UPDATE turns SET parked = NULL WHERE id = ? AND ${SAME_EPOCH}`,
-      turnId,
-    );
-    if (changed === 0) yield* this.#refuseFenced(turnId);
+    const turn = yield* this.#lock(turnId);
+    if (turn === undefined || hasEnded(turn)) return;
+    checkEpoch(turn);
+    yield* this.sql.run("UPDATE turns SET parked = NULL WHERE id = ?", turnId);
     yield* this.quota.unpark(turnId);
   }
 
@@ -224,18 +223,15 @@ export class TurnTable {
   }
 
   *#adopt(turnId: string, { epoch }: Epoch): Work<void> {
-    const changed = yield* this.sql.run(
+    const turn = yield* this.#lock(turnId);
+    if (turn === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
+    if (integer(turn, "session_epoch") !== epoch) throw new FencedError(text(turn, "session_id"));
+    yield* this.sql.run(
       `UPDATE turns SET (node, incarnation, epoch) =
          (SELECT owner, owner_incarnation, epoch FROM sessions WHERE seq = session_seq)
-       WHERE id = ? AND ? = ${SESSION_EPOCH}`,
+       WHERE id = ?`,
       turnId,
-      epoch,
     );
-    if (changed === 1) return;
-    const turn = yield* this.#find(turnId);
-    throw turn === undefined
-      ? new LedgerError(`ledger: unknown turn ${turnId}`)
-      : new FencedError(text(turn, "session_id"));
   }
 
   *parked(sessionId?: string): Work<TurnRecord[]> {

@@ -45,8 +45,8 @@ export interface Ownership {
   claim(sessionId: string): Promise<Place>;
   /** The claim, if this node has the session now. */
   held(sessionId: string): Claim | undefined;
-  /** Notes a session that was created as this node's own: a one-shot task. */
-  created(sessionId: string): Claim;
+  /** Notes a session that was created for this owner. The claim is lost if that start of the node has ended since. */
+  created(sessionId: string, at: NewOwner | undefined): Claim;
   /** Where the session is, without taking it; undefined: it is free. */
   find(sessionId: string): Promise<Place | undefined>;
   /** Frees the session: after its process has ended and its conversation is saved. */

@@ -30,7 +30,15 @@ export interface SpawnOptions {
 }
 
 /** Why a running turn is ended from outside. */
-export type StopReason = "timeout" | "interrupted" | "disconnected" | "deleted" | "shutdown" | "budget";
+export type StopReason =
+  | "timeout"
+  | "interrupted"
+  | "disconnected"
+  | "deleted"
+  | "shutdown"
+  /** In a cluster: this node may not work any more. */
+  | "fenced"
+  | "budget";
 
 /** A denied call that its key approved afterwards: the same tool with the same input in the same directory, once. */
 export interface GrantedCall {
@@ -416,6 +424,11 @@ export interface ProcessGuard {
   ended(child: Pick<ChildNote, "pid">): void;
   /** In a cluster: ends all child processes unless it is called again within this time. */
   mayWork?(leftMs: number): void;
+  /**
+   * In a cluster: stops what it does about the time that is over, once the gateway has ended all child processes itself. What
+   * begins from now on is of a new term.
+   */
+  renew?(): void;
   /** Ends the guard, once the gateway has ended its children itself. Resolves when the guard has ended. */
   close(): Promise<void>;
 }

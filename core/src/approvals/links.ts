@@ -19,7 +19,7 @@ export class LinkSigner {
     const key = await secrets.get(KEY, () => randomBytes(KEY_BYTES));
     if (key.length !== KEY_BYTES)
       throw new Error(
-        `${KEY}: must be a link-signing key; remove the file of the data folder to create a new one`,
+        `${KEY}: must have ${KEY_BYTES} bytes, got ${key.length}; remove it to create a new one: the file of the data folder, in a cluster the row of the table secrets`,
       );
     return new LinkSigner(key);
   }

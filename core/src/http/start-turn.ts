@@ -23,7 +23,9 @@ export class TurnStarter {
   readonly #beginning = new Map<string, Promise<TurnView>>();
 
   constructor(
-    private readonly records: Pick<Records, "ledger" | "ownership"> & { readonly keys: Map<string, IdempotencyClaim> },
+    private readonly records: Pick<Records, "ledger" | "ownership"> & {
+      readonly keys: Map<string, IdempotencyClaim>;
+    },
     private readonly views: TurnViews,
     private readonly log: Logger,
     private readonly passing?: PassingOn | undefined,

@@ -46,6 +46,13 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
   interrupted: { end: "interrupted", message: "the turn was interrupted", error: undefined },
   disconnected: { end: "interrupted", message: "the client disconnected", error: undefined },
   deleted: { end: "interrupted", message: "the session was deleted", error: undefined },
+  fenced: {
+    end: "interrupted",
+    message: "the node of this turn lost its place in the cluster",
+    error: new GatewayError("UNAVAILABLE", "this node lost its place in the cluster; ask for the turn", {
+      headers: { "retry-after": "5" },
+    }),
+  },
   shutdown: {
     end: "interrupted",
     message: "the gateway is shutting down",

@@ -80,8 +80,9 @@ export class TurnRecorder {
       ownsWorkdir,
       createdAt: info.createdAt,
     };
-    await ledger.sessions.create(session, ownership.owner);
-    this.#claim = ownership.created(info.sessionId);
+    const { owner } = ownership;
+    await ledger.sessions.create(session, owner);
+    this.#claim = ownership.created(info.sessionId, owner);
     return this.#claim;
   }
 

@@ -90,7 +90,7 @@ export class Turn {
     if (this.#progress.stopped === undefined) this.#progress.refusal = refusal;
     this.#progress.stopped ??= reason;
     this.#stop.abort(reason);
-    if (reason === "shutdown") this.#giveUp.abort();
+    if (reason === "shutdown" || reason === "fenced") this.#giveUp.abort();
   }
 
   async #run(): Promise<FinishedTurn> {

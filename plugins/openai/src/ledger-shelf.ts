@@ -33,9 +33,15 @@ export class LedgerShelf implements Shelf {
       changes.push({ key: pieceKey(number, n), value: text.slice(n * PIECE, (n + 1) * PIECE), ttlMs });
     // The head is written last: until then, `take` finds nothing.
     changes.push({ key: headKey(number), value: count, ttlMs });
-    for (let from = 0; from < changes.length; from += PIECES_AT_ONCE) {
-      const result = await this.store.write(changes.slice(from, from + PIECES_AT_ONCE));
-      if (!result.ok) throw new Refusal(409, "too many responses are stored; delete some");
+    try {
+      for (let from = 0; from < changes.length; from += PIECES_AT_ONCE) {
+        const result = await this.store.write(changes.slice(from, from + PIECES_AT_ONCE));
+        if (!result.ok) throw new Refusal(409, "too many responses are stored; delete some");
+      }
+    } catch (error) {
+      // What is there already is of no use, and would take room until it is too old.
+      await this.#delete(changes.map(({ key }) => key)).catch(() => undefined);
+      throw error;
     }
   }
 
@@ -51,7 +57,10 @@ export class LedgerShelf implements Shelf {
   async remove(number: string): Promise<void> {
     const count = (await this.store.get(headKey(number)))?.value;
     if (typeof count !== "number") return;
-    const keys = [headKey(number), ...Array.from({ length: count }, (_, n) => pieceKey(number, n))];
+    await this.#delete([headKey(number), ...Array.from({ length: count }, (_, n) => pieceKey(number, n))]);
+  }
+
+  async #delete(keys: readonly string[]): Promise<void> {
     for (let from = 0; from < keys.length; from += PIECES_AT_ONCE)
       await this.store.write(keys.slice(from, from + PIECES_AT_ONCE).map((key) => ({ key, delete: true })));
   }

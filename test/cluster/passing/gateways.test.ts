@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { definePlugin, type TurnRunner } from "@claudeway/core";
+import { type CompletedRequest, definePlugin, type TurnRunner } from "@claudeway/core";
 import { expect } from "chai";
 import WebSocket from "ws";
 import { readEvents } from "#testing/event-parser.js";
 import type { Script } from "#testing/script.js";
+import { listeningPort } from "../../e2e/address.js";
 import { eventually } from "../../e2e/poll.js";
 import { KEYS, type OneOfTwo, TwoGateways } from "./two-gateways.js";
 
@@ -25,12 +27,14 @@ const script: Script = async function* ({ prompt }) {
 describe("two gateways on one ledger", () => {
   let two: TwoGateways;
   let runners: TurnRunner[];
+  let completed: CompletedRequest[];
 
   beforeEach(async () => {
     waited = new Promise((resolve) => {
       goOn = resolve;
     });
     runners = [];
+    completed = [];
     const plugin = () =>
       definePlugin({
         name: "caller",
@@ -39,6 +43,7 @@ describe("two gateways on one ledger", () => {
         needs: ["turns"],
         apply: (kernel) => {
           runners.push(kernel.turns);
+          kernel.hooks.requestCompleted.tap("seen", (request) => void completed.push(request));
           kernel.hooks.workdir.tapPromise("slow", async () => {
             await waited;
             return join(two.dir, "work");
@@ -227,6 +232,70 @@ describe("two gateways on one ledger", () => {
     await ended;
     expect(frames.at(-1)).to.equal("done");
     await closing;
+  });
+
+  describe("when a task's WebSocket would go to the emptier one", () => {
+    beforeEach(() => {
+      Object.defineProperty(two.other.gateway.services.localWork, "load", {
+        value: () => ({ running: 5, queued: 0, maxRunning: 5 }),
+      });
+    });
+    const ownerIsAt = (port: number) => {
+      const record = two.records.get("owner");
+      if (record !== undefined) two.records.set("owner", { ...record, url: `http://127.0.0.1:${port}` });
+    };
+    const answering = async (answer: string) => {
+      const server = createServer((socket) => void socket.on("error", () => undefined).write(answer));
+      server.listen(0, "127.0.0.1");
+      ownerIsAt(await listeningPort(server));
+      return server;
+    };
+    const runsHere = async () => {
+      const socket = new WebSocket(`${two.other.url.replace("http", "ws")}/task/ws`, {
+        headers: { authorization: `Bearer ${KEYS.bob}` },
+      });
+      await once(socket, "open");
+      socket.send(JSON.stringify({ prompt: "x" }));
+      goOn();
+      const [code] = await once(socket, "close");
+      expect(code).to.equal(1000);
+      expect(two.other.engine.ran).to.have.lengthOf(1);
+    };
+
+    it("run the task here if that one is not reached", async () => {
+      ownerIsAt(9);
+      await runsHere();
+    });
+
+    it("run the task here if that one began nothing", async () => {
+      const refusal =
+        "HTTP/1.1 503 Service Unavailable\r\nX-Claudeway-Not-Begun: 1\r\nContent-Length: 0\r\n\r\n";
+      const server = await answering(refusal);
+      await runsHere();
+      server.close();
+    });
+
+    it("give its refusal to the client, and end the connection of one that does not", async () => {
+      const refusal = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}";
+      const server = await answering(refusal);
+      const { hostname, port } = new URL(two.other.url);
+      const client = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+      client.write(
+        `GET /task/ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEYS.bob}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+      );
+      let answer = "";
+      client.setEncoding("utf8").on("data", (text) => {
+        answer += text;
+      });
+      await once(client, "end");
+      expect(answer)
+        .to.match(/^HTTP\/1\.1 429 /)
+        .and.to.match(/\{\}$/);
+      // It is reported once its connection is closed.
+      await eventually("a request", () => completed.some(({ status }) => status === 429));
+      client.destroy();
+      server.close();
+    });
   });
 
   it("hand an idle session over to a plugin's prompt at the other, not a busy one, nor one that is not saved", async () => {

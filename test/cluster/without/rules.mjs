@@ -32,12 +32,12 @@ const EPOCH = [
   },
 ];
 
-/** The answer is given, whatever end stands in the ledger. */
+/** The answer is given, also where another end stands in the ledger. */
 const END = [
   {
     file: "/core/dist/turns/turn-recorder.js",
     from: /const isFirst = (await this\.records\.ledger\.turns\.end\([^;]*\));/,
-    to: "const isFirst = await (async () => $1)().then(() => true, () => true);",
+    to: "await $1; const isFirst = true;",
   },
 ];
 
@@ -57,6 +57,18 @@ const DECISION = [
     to: "if (false)",
   },
 ];
+
+/** A node whose claim the database refuses goes on. */
+const REFUSAL = [
+  {
+    file: "/cluster/dist/session-claims.js",
+    from: /if \(outcome === "fenced"\)/,
+    to: "if (false)",
+  },
+];
+
+/** A turn begins, whoever has its idempotency key by now. */
+const KEY = [{ file: "/ledger/dist/turns.js", from: /if \(key !== undefined\)/, to: "if (false)" }];
 
 /** Turns begin whatever others have reserved of their budget. */
 const BUDGET = [
@@ -79,9 +91,11 @@ const ORDER = [
 export const RULES = {
   order: ORDER,
   fence: FENCE,
+  refusal: REFUSAL,
   epoch: EPOCH,
   end: END,
   blindness: BLINDNESS,
   decision: DECISION,
   budget: BUDGET,
+  key: KEY,
 };

@@ -55,7 +55,7 @@ describe("signed links", () => {
     expect(statSync(file).mode & 0o777).to.equal(0o600);
     expect(readFileSync(file)).to.have.length(32);
     writeFileSync(file, "short");
-    expect((await rejection(openLinks(folder))).message).to.include("must be a link-signing key");
+    expect((await rejection(openLinks(folder))).message).to.include("must have 32 bytes, got 5; remove it");
   });
 
   it("are redacted everywhere", async () => {

@@ -1,4 +1,6 @@
+import { definePlugin } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
+import Router from "@koa/router";
 import { expect } from "chai";
 
 describe("paths that only look like an id", () => {
@@ -65,5 +67,18 @@ describe("paths that only look like an id", () => {
     const { status, body } = await answer("GET", "/approvals/grants?session_id=x");
     expect(status).to.equal(400);
     expect(JSON.parse(body).error).to.equal('session_id must be the id of a session, got "x"');
+  });
+});
+
+describe("paths between the nodes of a cluster", () => {
+  it("can't be a plugin's", async () => {
+    const taker = definePlugin<object>({
+      name: "taker",
+      apiVersion: 1,
+      configSchema: { type: "object" },
+      apply: (kernel) => kernel.mount("/cluster/session", new Router()),
+    });
+    const refused = await createTestGateway({ plugins: [taker] }).catch(String);
+    expect(refused).to.contain("prefix /cluster/session is used by the gateway itself");
   });
 });

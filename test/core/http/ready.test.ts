@@ -45,6 +45,22 @@ describe("GET /ready", () => {
     expect((await fetch(`${served.url}/health`)).status).to.equal(200);
   });
 
+  it("is answered while the ledger does not answer, and asks it once", async () => {
+    const ledger = await serve();
+    let asked = 0;
+    const { get } = ledger.turns;
+    ledger.turns.get = () => {
+      asked++;
+      return new Promise(() => undefined);
+    };
+    const answers = await Promise.all([1, 2, 3].map(() => fetch(`${served.url}/ready`)));
+    expect(answers.map(({ status }) => status)).to.deep.equal([503, 503, 503]);
+    expect(await answers[0]?.json()).to.include({ reason: "ledger_unavailable" });
+    expect(asked).to.equal(1);
+    ledger.turns.get = get;
+    await ledger.close();
+  });
+
   it("is 503 while the node has lost its place in the cluster", async () => {
     const ledger = await serve({ fenced: true });
     const answer = await fetch(`${served.url}/ready`);

@@ -31,6 +31,7 @@ const LOSS = { totalsAfterLoss: () => ({ bases: [] }), usageAfterLoss: <T>(recor
 interface Node {
   readonly ownership: BookOwnership;
   readonly services: Services;
+  readonly engine: ScriptedEngine;
   readonly ran: ScriptedEngine["ran"];
 }
 
@@ -90,7 +91,7 @@ describe("a turn of a node whose sessions may go to another one", () => {
       approvalService.close();
       await kernel.close();
     });
-    return { ownership, services, ran: engine.ran };
+    return { ownership, services, engine, ran: engine.ran };
   }
   const session = async (at: Node) => (await at.services.sessions.start(CALLER, { model: "sonnet" })).id;
   const prompt = (at: Node, id: string, text: string, turnId: string = crypto.randomUUID()) =>
@@ -205,22 +206,70 @@ describe("a turn of a node whose sessions may go to another one", () => {
 
   it("that is parked can be withdrawn by the node that has its session now", async () => {
     const id = await session(one);
-    const turn = newTurn({ id, keyId: "admin", kind: "session" });
-    await ledger.turns.begin(turn, { epoch: 0 });
-    const approval = newApproval(turn, { expiresAt: new Date(Date.now() + 60_000).toISOString() });
-    await ledger.approvals.ask(approval);
-    const used = {
-      tokens: { input: 1, output: 1, cache_read: 0, cache_write: 0 },
-      costUsd: 0.01,
-      estimated: false,
-      byModel: {},
-    };
-    const at = new Date().toISOString();
-    await ledger.turns.park(turn.id, { at, usage: used, model: "sonnet", parked: parkedFor(approval) });
+    const { turn } = await parked(id);
     await bury(one);
     expect((await rejection(prompt(two, id, "next"))).message).to.include("waits for a decision");
     expect(await two.services.sessions.interrupt(CALLER, id)).to.equal(true);
     expect((await ledger.turns.get(turn.id))?.ended?.end).to.equal("interrupted");
     expect((await (await prompt(two, id, "next")).ended).outcome.end).to.equal("completed");
   });
+
+  it("that is parked resumes at the node that has its session, and at the next one once that is dead", async () => {
+    const id = await session(one);
+    const { turn, approval } = await parked(id);
+    await ledger.approvals.settle(approval.id, "allowed");
+    await two.services.resumption.goOn(turn.id);
+    expect(two.services.turns.get(turn.id)).to.equal(undefined);
+    await bury(one);
+    await two.services.resumption.goOn(turn.id);
+    // Nothing was said in it before.
+    const resumed = await two.services.turns.get(turn.id)?.ended;
+    expect(resumed?.outcome.response).to.include({ code: "CONVERSATION_LOST" });
+    expect((await ledger.turns.get(turn.id))?.ended?.end).to.equal("failed");
+  });
+
+  it("that its node ends because it may not work any more says so", async () => {
+    const turn = await running(one, await session(one));
+    one.services.turns.stopAll("fenced");
+    const { outcome, error } = await turn.ended;
+    expect(outcome).to.include({ end: "interrupted" });
+    expect(outcome.response.error).to.equal("the node of this turn lost its place in the cluster");
+    expect(error).to.include({ code: "UNAVAILABLE", status: 503 });
+  });
+
+  it("finds no session here whose history could not be stored for other nodes", async () => {
+    const conversations = {
+      create: async () => "created" as const,
+      save: async () => Promise.reject(new Error("the database is away")),
+    };
+    Object.assign(one.engine, { conversations });
+    const created: string[] = [];
+    const note = one.ownership.created.bind(one.ownership);
+    one.ownership.created = (id) => {
+      created.push(id);
+      return note(id);
+    };
+    const history = [{ role: "user", content: "Hi" }] as const;
+    const refused = one.services.sessions.start(CALLER, { model: "sonnet" }, { history });
+    expect((await rejection(refused)).message).to.equal("the database is away");
+    expect(created).to.deep.equal([]);
+    expect((await ledger.sessions.list({ page: 1, limit: 9 })).total).to.equal(0);
+  });
+
+  /** A turn of the session whose call waits for a decision. */
+  async function parked(id: string) {
+    const turn = newTurn({ id, keyId: "admin", kind: "session" });
+    await ledger.turns.begin(turn, { epoch: 0 });
+    const approval = newApproval(turn, { expiresAt: new Date(Date.now() + 60_000).toISOString() });
+    await ledger.approvals.ask(approval);
+    const usage = {
+      tokens: { input: 1, output: 1, cache_read: 0, cache_write: 0 },
+      costUsd: 0.01,
+      estimated: false,
+      byModel: {},
+    };
+    const at = new Date().toISOString();
+    await ledger.turns.park(turn.id, { at, usage, model: "sonnet", parked: parkedFor(approval) });
+    return { turn, approval };
+  }
 });

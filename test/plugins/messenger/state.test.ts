@@ -44,4 +44,10 @@ describe("the state of conversations", () => {
     const other = await State.open({ store, name: "chat-12", log });
     expect(other.waiting).to.deep.equal([]);
   });
+
+  it("is not opened among gateways that share the ledger if the owner can't be stored", async () => {
+    const store = { ...memoryStore(), write: async () => ({ ok: false, reason: "full" }) as const };
+    const refused = await State.open({ store, name: "chat-1", log, shared: true }).catch(String);
+    expect(refused).to.equal("Error: cannot take over the bot's state: the store is full");
+  });
 });

@@ -20,4 +20,21 @@ describe("responses that are stored in the ledger", () => {
     expect(await a.take("f".repeat(32))).to.equal(undefined);
     await a.remove("f".repeat(32));
   });
+
+  it("leave nothing behind when storing one ends half-way", async () => {
+    const store = memoryStore();
+    const json = Buffer.from(JSON.stringify(randomBytes(4_000_000).toString("base64")));
+    for (const end of ["full", "away"] as const) {
+      let writes = 0;
+      const write: typeof store.write = async (changes) => {
+        if (++writes !== 2) return store.write(changes);
+        if (end === "away") throw new Error("the database is away");
+        return { ok: false, reason: "full" };
+      };
+      const shelf = new LedgerShelf({ ...store, write }, 60_000);
+      const refused = await shelf.put(NUMBER, json).catch((error: unknown) => error);
+      expect(String(refused)).to.match(end === "full" ? /too many responses/ : /database is away/);
+      expect((await store.list("")).entries, end).to.deep.equal([]);
+    }
+  });
 });

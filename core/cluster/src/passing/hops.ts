@@ -79,15 +79,21 @@ export function notReached({ node }: Pick<NodeAddress, "node">): NotBegun {
   return new NotBegun("UNAVAILABLE", `the node ${node} does not answer; try again`, AGAIN);
 }
 
-/** Resolves to the head of the answer. Rejects with UNAVAILABLE. To be called before the request has a socket. */
-export function answerTo(request: ClientRequest, to: NodeAddress): Promise<IncomingMessage> {
+/** Returns the error of a request without an answer. To be called before the request has a socket. */
+export function failureOf(request: ClientRequest, to: NodeAddress): () => GatewayError {
   let isConnected = false;
   request.once("socket", (socket) => {
     if (!socket.connecting) isConnected = true;
     else socket.once("connect", () => (isConnected = true));
   });
+  return () => (isConnected ? noAnswer(to) : notReached(to));
+}
+
+/** Resolves to the head of the answer. Rejects with UNAVAILABLE. To be called before the request has a socket. */
+export function answerTo(request: ClientRequest, to: NodeAddress): Promise<IncomingMessage> {
+  const failure = failureOf(request, to);
   return new Promise((resolve, reject) => {
-    const fail = () => reject(isConnected ? noAnswer(to) : notReached(to));
+    const fail = () => reject(failure());
     request.once("response", resolve);
     // Also after the answer began: an error without a listener would end the process.
     request.on("error", fail);

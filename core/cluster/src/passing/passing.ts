@@ -52,6 +52,8 @@ export class Passing implements PassingOn {
   readonly #signer: Signer;
   readonly #replays = new ReplayWindow();
   readonly #emptier = new EmptierNode();
+  /** Requests that may change their session and are answered here, by its id. */
+  readonly #answering = new Map<string, number>();
   #number = 0;
   #work: LocalWork | undefined;
 
@@ -78,7 +80,13 @@ export class Passing implements PassingOn {
     return passed;
   }
 
-  async answer(exchange: Exchange, next: () => Promise<unknown>): Promise<void> {
+  /** Whether a request is answered here that may begin something in the session: its body may still be on its way. */
+  isAnswering(sessionId: string): boolean {
+    return this.#answering.has(sessionId);
+  }
+
+  async answer(exchange: Exchange, answered: () => Promise<unknown>): Promise<void> {
+    const next = () => this.#answerHere(exchange.request, answered);
     if (exchange.passed) return this.#answerPassed(exchange, next);
     let to: NodeAddress | undefined;
     let body: Buffer | undefined;
@@ -103,6 +111,22 @@ export class Passing implements PassingOn {
     } finally {
       // What was put back.
       if (body !== undefined) exchange.request.resume();
+    }
+  }
+
+  async #answerHere(
+    { method = "GET", url = "/" }: Exchange["request"],
+    next: () => Promise<unknown>,
+  ): Promise<unknown> {
+    const sessionId = sessionNeed(method, url)?.sessionId;
+    if (sessionId === undefined || method === "GET" || method === "HEAD") return next();
+    this.#answering.set(sessionId, (this.#answering.get(sessionId) ?? 0) + 1);
+    try {
+      return await next();
+    } finally {
+      const left = (this.#answering.get(sessionId) ?? 0) - 1;
+      if (left > 0) this.#answering.set(sessionId, left);
+      else this.#answering.delete(sessionId);
     }
   }
 
@@ -225,7 +249,13 @@ export class Passing implements PassingOn {
       { method: "GET", path, headers: { ...headers, [PASSED]: passed } },
       false,
     );
-    return { node: to.node, status: await joinSockets(exchange, hop, to) };
+    try {
+      return { node: to.node, status: await joinSockets(exchange, hop, to) };
+    } catch (error) {
+      // It began nothing: the task can run here.
+      if (error instanceof NotBegun) return undefined;
+      throw error;
+    }
   }
 
   async order(order: SessionOrder, sessionId: string, caller: Caller) {
@@ -266,7 +296,8 @@ export class Passing implements PassingOn {
     const asked = request.method === "POST" ? orderIn(pathOf(request.url ?? "/")) : undefined;
     if (asked === undefined || caller === undefined || this.#work === undefined) return false;
     const { order, sessionId } = asked;
-    const done = await this.#work.carryOut(order, sessionId, caller);
+    const isKept = order === "hand-over" && this.isAnswering(sessionId);
+    const done = !isKept && (await this.#work.carryOut(order, sessionId, caller));
     const claim = this.options.ownership.held(sessionId);
     if (done && order === "hand-over" && claim !== undefined) await this.options.ownership.release(claim);
     response.statusCode = 200;

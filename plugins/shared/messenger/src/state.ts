@@ -311,7 +311,9 @@ export class State {
   /** From now on, a gateway that had the chat before can't write to its state. */
   async #takeOver(): Promise<void> {
     const result = await this.options.store.write([{ key: this.#mineKey, value: this.#token }]);
-    this.#mine = result.ok ? result.versions[0] : undefined;
+    // Without the entry, it would write beside the next one that leads.
+    if (!result.ok) throw new Error(`cannot take over the bot's state: ${REASONS[result.reason]}`);
+    this.#mine = result.versions[0];
   }
 
   get #mineKey(): string {
