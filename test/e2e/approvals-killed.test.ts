@@ -124,7 +124,11 @@ describe("approvals after a kill of all processes", function () {
 
   /** The decision of a turn that goes on is on its way to the CLI. */
   async function resolved(turnId: string): Promise<void> {
-    const events = await gateway.fetch(`/turns/${turnId}/events`);
-    for await (const { event } of readEvents(events)) if (event === "permission_resolved") return;
+    // The events of a parked turn end; another node resumes it a moment after its decision.
+    await eventually("the decision", async () => {
+      const events = await gateway.fetch(`/turns/${turnId}/events`);
+      for await (const { event } of readEvents(events)) if (event === "permission_resolved") return true;
+      return false;
+    });
   }
 });

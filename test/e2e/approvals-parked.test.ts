@@ -98,12 +98,16 @@ describe("approvals, parked", function () {
         if (restart) await killAndRestart();
         const changed = { ...approval.input, content: "changed" };
         await decide(gateway, approval.id, { decision: "allow", updated_input: changed, scope: "session" });
-        const again = await turnIn(gateway, turnId, "parked");
-        const second = again.result?.pending_approval;
+        // Another node resumes the turn a moment after its decision.
+        const second = await eventually("the second request", async () => {
+          const { result } = await turnIn(gateway, turnId, "parked");
+          const next = result?.pending_approval;
+          return next?.id !== approval.id && next;
+        });
         expect(read(session, "a.txt")).to.equal("changed");
-        expect(second?.input["content"]).to.equal("B");
-        expect(second?.turn_id).to.equal(turnId);
-        await decide(gateway, second?.id ?? "", { decision: "allow" });
+        expect(second.input["content"]).to.equal("B");
+        expect(second.turn_id).to.equal(turnId);
+        await decide(gateway, second.id, { decision: "allow" });
         const { result } = await turnIn(gateway, turnId, "completed");
         expect(result?.success).to.equal(true);
         expect(read(session, "b.txt")).to.equal("B");

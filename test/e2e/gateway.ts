@@ -16,7 +16,8 @@ import { readEvents, type ServerEvent } from "#testing/event-parser.js";
 import { Contract } from "./contract.js";
 import { OWN_CONTRACT, watched, watchSocket } from "./exchanges.js";
 import { sandboxed } from "./sandboxed.js";
-import { areTwoNodes, clustered, newDatabase, planNodes, type TestNode } from "./two-nodes.js";
+import { TurnAbout } from "./turn-about.js";
+import { alternate, areTwoNodes, clustered, newDatabase, planNodes, type TestNode } from "./two-nodes.js";
 
 type Nodes = Awaited<ReturnType<typeof planNodes>>;
 
@@ -70,6 +71,7 @@ export class TestGateway {
   #other: ChildProcess | undefined;
   #ownerUrl: string | undefined;
   #nodes: Nodes | undefined;
+  #balancer: TurnAbout | undefined;
   #database: string | undefined;
   /** What every answer is held against. */
   #contract = OWN_CONTRACT;
@@ -128,6 +130,10 @@ export class TestGateway {
     if (nodes === undefined) return;
     this.#other = this.#run(nodes.other);
     this.url = await this.#listening(this.#other);
+    if (!alternate()) return;
+    this.#balancer ??= await TurnAbout.start([this.#ownerUrl ?? "", this.url]);
+    this.#ownerUrl = undefined;
+    this.url = this.#balancer.url;
   }
 
   #writeConfig({ config: given }: StartOptions): void {
@@ -307,6 +313,7 @@ export class TestGateway {
 
   /** Ends everything; rejects if the gateway left a process behind. */
   async dispose(): Promise<void> {
+    await this.#balancer?.close();
     await this.stop();
     const deadline = Date.now() + GONE_MS;
     let left = await this.children();

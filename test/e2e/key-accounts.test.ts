@@ -6,8 +6,9 @@ import type { SessionMessages, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { bash, Conversation } from "./conversation.js";
 import { sumOfDelivered } from "./dealt.js";
-import { KEYS, TestGateway } from "./gateway.js";
+import { KEYS, type StartOptions, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
+import { onOneGateway } from "./two-nodes.js";
 import { startWiretap, type Wiretap } from "./wiretap.js";
 
 const ACCOUNTS = { admin: "sk-ant-admin-account-0123456789", bob: "oat-bob-account-0123456789" };
@@ -27,6 +28,7 @@ const WRITES_MS = 400;
 describe("keys with an account and a configuration folder each", () => {
   let gateway: TestGateway;
   let wiretap: Wiretap;
+  let options: StartOptions;
   before(async () => {
     gateway = await TestGateway.start({ env: { IS_SANDBOX: "1" } });
     wiretap = await startWiretap(gateway.model.url);
@@ -37,7 +39,8 @@ describe("keys with an account and a configuration folder each", () => {
       ADMIN_ACCOUNT: ACCOUNTS.admin,
       BOB_ACCOUNT: ACCOUNTS.bob,
     };
-    await gateway.launch({ config: CONFIG, env });
+    options = { config: CONFIG, env };
+    await gateway.launch(options);
   });
   after(async () => {
     wiretap.close();
@@ -83,26 +86,6 @@ describe("keys with an account and a configuration folder each", () => {
     expect(fork.status).to.equal(200);
   });
 
-  it("charges a lost turn with what the CLI wrote in the key's folder", async () => {
-    const talk = await Conversation.start(gateway, {}, KEYS.bob);
-    const key = { key: KEYS.bob };
-    await talk.say("[[words 2]]", key);
-    const before = talk.dealt().length;
-    const call = (name: string) => bash(`touch ${name}; node -e 'setTimeout(()=>{},1500)'`);
-    const prompt = `[[words 3]] ${call("call-1")} [[words 4]] ${call("call-2")} [[words 5]]`;
-    const turn = talk.say(prompt, key).catch(() => undefined);
-    await eventually("the turn", () => talk.dealt().length > before);
-    // It hears nothing more; the CLI goes on and writes.
-    gateway.signal("SIGSTOP");
-    await eventually("the second call", () => existsSync(join(talk.workdir, "call-2")));
-    await sleep(WRITES_MS);
-    await gateway.stop("SIGKILL");
-    await turn;
-    await gateway.launch();
-    const lost = await talk.ended();
-    expect(lost).to.deep.include({ end: "lost", tokens: sumOfDelivered(talk.dealt().slice(before)) });
-  });
-
   it("refuses a configuration folder that is not absolute", async () => {
     await gateway.stop();
     const config = '[keys.bob.env]\nCLAUDE_CONFIG_DIR = "claude"\n';
@@ -110,5 +93,32 @@ describe("keys with an account and a configuration folder each", () => {
     expect(failure).to.match(
       /claudeway.toml: keys.bob.env.CLAUDE_CONFIG_DIR must be an absolute path, got "claude"/,
     );
+    await gateway.launch(options);
   });
+
+  onOneGateway(
+    "in a cluster, a lost turn costs what was stored of it, and a suspended gateway stores nothing",
+    () => {
+      it("charges a lost turn with what the CLI wrote in the key's folder", async () => {
+        const talk = await Conversation.start(gateway, {}, KEYS.bob);
+        const key = { key: KEYS.bob };
+        await talk.say("[[words 2]]", key);
+        const before = talk.dealt().length;
+        const call = (name: string) => bash(`touch ${name}; node -e 'setTimeout(()=>{},1500)'`);
+        const prompt = `[[words 3]] ${call("call-1")} [[words 4]] ${call("call-2")} [[words 5]]`;
+        const turn = talk.say(prompt, key).catch(() => undefined);
+        await eventually("the turn", () => talk.dealt().length > before);
+        // It hears nothing more; the CLI goes on and writes.
+        gateway.signal("SIGSTOP");
+        await eventually("the second call", () => existsSync(join(talk.workdir, "call-2")));
+        await sleep(WRITES_MS);
+        await gateway.stop("SIGKILL");
+        await turn;
+        await gateway.launch();
+        const lost = await talk.ended();
+        expect(lost).to.deep.include({ end: "lost", tokens: sumOfDelivered(talk.dealt().slice(before)) });
+      });
+    },
+    () => gateway,
+  );
 });

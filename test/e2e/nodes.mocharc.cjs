@@ -5,6 +5,7 @@ const usual = require("../../.mocharc.json");
 /*
  * `npm run test:nodes`: the end-to-end tests through two nodes on one database. Sessions are created at the one, everything
  * else is sent to the other, which owns none of them. Each test file takes part but these, for these reasons.
+ * `npm run test:nodes:plugins`: those of plugins whose routes use sessions; their requests go to both nodes by turns.
  */
 const LEFT_OUT = {
   "starts, stops and signals of one process": [
@@ -25,13 +26,15 @@ const LEFT_OUT = {
   "a load of its own, also on a cluster: see docs/cluster.md": ["soak"],
 };
 
-process.env.CLAUDEWAY_TEST_NODES = "2";
+process.env.CLAUDEWAY_TEST_NODES ||= "2";
+const isByTurns = process.env.CLAUDEWAY_TEST_NODES === "alternate";
 
 const left = Object.values(LEFT_OUT)
   .flat()
   .map((name) => `test/e2e/${name}.test.ts`);
 for (const file of left)
   if (!existsSync(file)) throw new Error(`${basename(__filename)} names ${file}, which does not exist`);
+const plugins = ["test/plugins/{anthropic,mcp,openai}/*.e2e.test.ts"];
 const files = readdirSync("test/e2e")
   .filter((name) => name.endsWith(".test.ts") && !name.endsWith(".long.test.ts"))
   .map((name) => `test/e2e/${name}`);
@@ -41,5 +44,5 @@ const areNamed = process.argv.slice(2).some((argument) => argument.endsWith(".te
 module.exports = {
   ...usual,
   require: [...usual.require, "./test/e2e/nodes-hooks.ts"],
-  ...(areNamed ? {} : { spec: files.filter((file) => !left.includes(file)) }),
+  ...(areNamed ? {} : { spec: isByTurns ? plugins : files.filter((file) => !left.includes(file)) }),
 };

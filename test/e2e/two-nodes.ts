@@ -6,16 +6,22 @@ import { type PostgresServer, startPostgres } from "../postgres.js";
 
 /**
  * Set to 2, every gateway under test is two nodes on one database: sessions are created at the one, everything else is sent
- * to the other, which owns nothing.
+ * to the other, which owns nothing. Set to "alternate", requests go to the one and the other by turns.
  */
 export const NODES_SWITCH = "CLAUDEWAY_TEST_NODES";
 
-const RUNS_NODES = process.env[NODES_SWITCH] === "2";
+const WAY = process.env[NODES_SWITCH] ?? "";
+const RUNS_NODES = ["2", "alternate"].includes(WAY);
 /** Whether a gateway that starts now is one, because its tests say so. */
 let isOne = false;
 
 export function areTwoNodes(): boolean {
   return RUNS_NODES && !isOne;
+}
+
+/** Whether a proxy sends requests to both nodes by turns. */
+export function alternate(): boolean {
+  return WAY === "alternate";
 }
 
 /** A gateway that can start again, as one or as two nodes. */
