@@ -24,7 +24,9 @@ export function promptWaiting(
 }
 
 export async function turnOf(gateway: TestGateway, turnId: string): Promise<TurnStatus> {
-  return (await gateway.request<TurnStatus>(`/turns/${turnId}`)).body;
+  const { status, body } = await gateway.request<TurnStatus>(`/turns/${turnId}`);
+  if (status !== 200) throw new Error(`the turn ${turnId}: ${status} ${JSON.stringify(body)}`);
+  return body;
 }
 
 /** The turn, once it is over. */

@@ -73,6 +73,14 @@ export class TurnViews {
    * `events` still has them.
    */
   async find(keyId: string, id: string, what?: "events"): Promise<TurnView> {
+    const found = await this.#look(keyId, id, what);
+    // It went on, or ended, meanwhile.
+    const view = found === "open" ? await this.#look(keyId, id, what) : found;
+    if (view === undefined || view === "open") throw new GatewayError("NOT_FOUND", "no such turn");
+    return view;
+  }
+
+  async #look(keyId: string, id: string, what?: "events"): Promise<TurnView | "open" | undefined> {
     const running = this.turns.get(id);
     if (running !== undefined && running.info.keyId === keyId) return this.follow(running);
     const ended = this.#ended.get(id);
@@ -85,11 +93,9 @@ export class TurnViews {
         await this.passing?.checkTurn(turn, "if it answers");
     }
     const response = await this.ledger.turns.response(id);
-    const state = turn?.parked === undefined ? turn?.ended?.end : "parked";
-    if (turn === undefined || state === undefined || turn.keyId !== keyId || response === undefined) {
-      throw new GatewayError("NOT_FOUND", "no such turn");
-    }
-    return storedView(turn, state, response);
+    if (turn === undefined || turn.keyId !== keyId) return undefined;
+    const state = turn.parked === undefined ? turn.ended?.end : "parked";
+    return state === undefined || response === undefined ? "open" : storedView(turn, state, response);
   }
 
   /** The view of a running turn; its events are kept for a while after its end. */

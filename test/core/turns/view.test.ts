@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { EngineListener, EngineTurn } from "@claudeway/ports";
+import type { EngineListener, EngineTurn, Ledger } from "@claudeway/ports";
 import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import type { RunningGateway } from "#core/boot.js";
+import { TurnViews } from "#core/turns/view.js";
 import { TurnStream } from "#events/turn-stream.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { bootScripted, SECRET } from "./kit.js";
@@ -63,6 +64,41 @@ describe("a turn", () => {
   });
 });
 
+describe("a turn that changes while it is looked for", () => {
+  const info = { id: "t", sessionId: "s", keyId: "alice", createdAt: "2026-01-01T00:00:00.000Z" };
+
+  it("is found running when it goes on meanwhile", async () => {
+    let turn: object | undefined;
+    const read = async () => {
+      turn = { info, running: true, stream: new TurnStream(), ended: new Promise(() => undefined) };
+      return info;
+    };
+    const views = new TurnViews(Object({ get: () => turn }), ledgerOf(read));
+    expect(await views.find("alice", "t")).to.include({ id: "t", state: "running" });
+  });
+
+  it("is found ended when it ends meanwhile", async () => {
+    const found = [info, { ...info, ended: { at: info.createdAt, end: "completed" } }];
+    const views = new TurnViews(
+      Object({ get: () => undefined }),
+      ledgerOf(async () => found.shift()),
+    );
+    expect(await views.find("alice", "t")).to.include({ id: "t", state: "completed" });
+  });
+
+  it("is not looked for again and again", async () => {
+    let reads = 0;
+    const read = async () => {
+      reads++;
+      return info;
+    };
+    const views = new TurnViews(Object({ get: () => undefined }), ledgerOf(read));
+    const error = await views.find("alice", "t").catch((thrown: unknown) => thrown);
+    expect(error).to.include({ code: "NOT_FOUND" });
+    expect(reads).to.equal(2);
+  });
+});
+
 describe("the memory of ended turns", () => {
   it("does not hold their prompts", async () => {
     const dir = mkdtempSync(join(tmpdir(), "claudeway-view-"));
@@ -91,6 +127,11 @@ describe("the memory of ended turns", () => {
     expect(counted / taken).to.be.within(1, 4);
   });
 });
+
+/** A ledger of one turn, whose response is there. */
+function ledgerOf(get: () => Promise<object | undefined>): Ledger {
+  return Object({ turns: { get, response: async () => ({ result: "done", success: true }) } });
+}
 
 function held({ plans }: Forgetful): number {
   return plans.filter((plan) => plan.deref() !== undefined).length;
