@@ -8,6 +8,7 @@ import { Resources } from "./resources.js";
 import { mcpRoutes } from "./routes.js";
 import { errorBody } from "./rpc-error.js";
 import { SessionTable } from "./session-table.js";
+import { SharedSessions } from "./shared-sessions.js";
 import { approvalTools } from "./tools/approvals.js";
 import { sessionTools } from "./tools/sessions.js";
 import { taskTools } from "./tools/tasks.js";
@@ -27,9 +28,11 @@ export default definePlugin<McpConfig, "turns" | "approvals" | "control">({
     ];
     const resources = new Resources({ sessions, maxBytes: config.max_resource_bytes });
     const parts = { tools, resources, prompts: new Prompts(control), version: control.version, log };
+    const idleMs = config.session_idle_minutes * 60_000;
     const table = new SessionTable(parts, {
       maxPerKey: config.max_sessions_per_key,
-      idleMs: config.session_idle_minutes * 60_000,
+      idleMs,
+      shared: kernel.shared ? new SharedSessions(kernel.store, idleMs) : undefined,
       log,
     });
     kernel.onDispose(() => table.close());

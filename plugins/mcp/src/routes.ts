@@ -24,7 +24,7 @@ export function mcpRoutes(table: SessionTable, config: McpConfig): Router<RouteS
   });
   router.delete("/", async (ctx) => {
     checkOrigin(ctx, config.cors_origins);
-    await table.end(table.find(callerOf(ctx), sessionIdOf(ctx)));
+    await table.end(await table.find(callerOf(ctx), sessionIdOf(ctx)));
     ctx.status = 204;
   });
   return router;
@@ -37,14 +37,16 @@ async function post(
 ): Promise<void> {
   const caller = callerOf(ctx);
   const isNew = message["method"] === "initialize" && ctx.get("mcp-session-id") === "";
-  const session = isNew ? await table.begin(caller) : table.find(caller, sessionIdOf(ctx));
+  const session = isNew ? await table.begin(caller) : await table.find(caller, sessionIdOf(ctx));
   try {
-    if (message["method"] === "notifications/cancelled") await cancel(session, message["params"]);
+    if (message["method"] === "notifications/cancelled") await cancel(table, session, message["params"]);
     const { id, method } = message;
     if (method !== undefined && isRequestId(id)) {
       if (table.callsOf(caller.keyId) >= MAX_CALLS_PER_KEY)
         throw new Refusal(429, `at most ${MAX_CALLS_PER_KEY} MCP requests of a key are answered at once`);
-      ctx.res.once("close", session.begin(id, { caller, address: ctx.state.clientAddress }));
+      const { signal, end } = session.begin(id, { caller, address: ctx.state.clientAddress });
+      ctx.res.once("close", end);
+      await table.watch(session, id, signal);
     }
     const response = await session.post({ headers: headersOf(ctx), message });
     await send(ctx, response);
@@ -55,9 +57,9 @@ async function post(
   }
 }
 
-async function cancel(session: McpSession, params: unknown): Promise<void> {
+async function cancel(table: SessionTable, session: McpSession, params: unknown): Promise<void> {
   const { requestId } = isFields(params) ? params : {};
-  if (isRequestId(requestId)) await session.cancel(requestId);
+  if (isRequestId(requestId)) await table.cancel(session, requestId);
 }
 
 function isRequestId(value: unknown): value is string | number {

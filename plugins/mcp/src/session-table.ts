@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { type Caller, type PluginScope, Refusal } from "@claudeway/core";
 import { loadSdk } from "./sdk.js";
 import type { ServerParts } from "./server.js";
-import { McpSession } from "./session.js";
+import { McpSession, type RequestId } from "./session.js";
+import type { SharedSessions } from "./shared-sessions.js";
 
 /** Sessions of all keys together. */
 const MAX_TOGETHER = 1000;
@@ -11,12 +12,19 @@ const SWEEP_MS = 60_000;
 export interface SessionTableOptions {
   readonly maxPerKey: number;
   readonly idleMs: number;
+  /** Where other gateways may get the requests of a session, too. */
+  readonly shared?: SharedSessions | undefined;
   readonly log: PluginScope["log"];
 }
 
-/** The protocol sessions of all clients. They are in memory: after a restart, clients begin new ones. */
+/**
+ * The protocol sessions of all clients. They are in memory: after a restart, clients begin new ones. Of several gateways, each
+ * has those that it was asked for.
+ */
 export class SessionTable {
   readonly #sessions = new Map<string, McpSession>();
+  /** Sessions of other gateways that are about to be known here. */
+  readonly #adopting = new Map<string, Promise<McpSession>>();
   readonly #sweeping: NodeJS.Timeout;
   #closed = false;
 
@@ -29,24 +37,66 @@ export class SessionTable {
   }
 
   /** The session, if it is the caller's. That of another key looks as if it did not exist. */
-  find({ keyId }: Caller, id: string): McpSession {
+  async find({ keyId }: Caller, id: string): Promise<McpSession> {
+    const { shared } = this.options;
+    const isShared = shared !== undefined && (await shared.has(id, keyId));
     const session = this.#sessions.get(id);
-    if (session === undefined || session.keyId !== keyId)
-      throw new Refusal(404, "no such MCP session; initialize a new one");
-    return session;
+    if (isShared) return this.#adopting.get(id) ?? session ?? this.#adopt(id, keyId);
+    if (session?.keyId === keyId) {
+      if (shared === undefined) return session;
+      // It was ended at another gateway.
+      await this.#close(session);
+    }
+    throw new Refusal(404, "no such MCP session; initialize a new one");
   }
 
   /** Makes a session, which may end the longest unused one of its key. */
   async begin({ keyId }: Caller): Promise<McpSession> {
+    const session = await this.#make(randomUUID(), keyId);
+    await session.open();
+    await this.options.shared?.add(session.id, keyId);
+    return session;
+  }
+
+  /** Two requests that arrive together get the same session. */
+  #adopt(id: string, keyId: string): Promise<McpSession> {
+    const adopting = this.#adoptNew(id, keyId).finally(() => this.#adopting.delete(id));
+    this.#adopting.set(id, adopting);
+    return adopting;
+  }
+
+  async #adoptNew(id: string, keyId: string): Promise<McpSession> {
+    const session = await this.#make(id, keyId);
+    try {
+      await session.adopt();
+    } catch (error) {
+      await this.#close(session);
+      throw error;
+    }
+    return session;
+  }
+
+  async #make(id: string, keyId: string): Promise<McpSession> {
     const sdk = await loadSdk();
     const own = [...this.#sessions.values()].filter((session) => session.keyId === keyId);
     if (own.length >= this.options.maxPerKey) this.#endUnused(own);
     if (this.#sessions.size >= MAX_TOGETHER) this.#endUnused(this.#sessions.values());
     if (this.#closed) throw tooMany();
-    const session = new McpSession(sdk, this.parts, { id: randomUUID(), keyId });
-    this.#sessions.set(session.id, session);
-    await session.open();
+    const session = new McpSession(sdk, this.parts, { id, keyId });
+    this.#sessions.set(id, session);
     return session;
+  }
+
+  /** The client does not want an answer any more, whichever gateway is giving it. */
+  async cancel(session: McpSession, requestId: RequestId): Promise<void> {
+    if (!(await session.cancel(requestId))) await this.options.shared?.cancel(session.id, requestId);
+  }
+
+  /** Cancels the request if another gateway is told to, until the signal aborts. */
+  async watch(session: McpSession, requestId: RequestId, signal: AbortSignal): Promise<void> {
+    await this.options.shared?.watch(session.id, requestId, signal, async () => {
+      await session.cancel(requestId);
+    });
   }
 
   /** How many requests of a key are being answered. */
@@ -64,20 +114,27 @@ export class SessionTable {
   }
 
   #end(session: McpSession): void {
-    this.end(session).catch((error: unknown) => {
+    this.#close(session).catch((error: unknown) => {
       this.options.log.warn({ err: error }, "a session of an MCP client could not be closed");
     });
   }
 
+  /** Ends a session, at all gateways. */
   async end(session: McpSession): Promise<void> {
+    await this.options.shared?.delete(session.id);
+    await this.#close(session);
+  }
+
+  async #close(session: McpSession): Promise<void> {
     this.#sessions.delete(session.id);
+    this.options.shared?.forget(session.id);
     await session.close();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweeping);
-    await Promise.all([...this.#sessions.values()].map((session) => this.end(session)));
+    await Promise.all([...this.#sessions.values()].map((session) => this.#close(session)));
   }
 
   #sweep(): void {

@@ -7,7 +7,18 @@ import type { Call } from "./tool.js";
 /** Requests of a session that are answered at once. */
 const MAX_CALLS = 64;
 
-type RequestId = string | number;
+export type RequestId = string | number;
+
+const ADOPTION = {
+  jsonrpc: "2.0",
+  id: "adoption",
+  method: "initialize",
+  params: {
+    protocolVersion: "2025-06-18",
+    capabilities: {},
+    clientInfo: { name: "another gateway", version: "1" },
+  },
+};
 
 export interface SessionOptions {
   readonly id: string;
@@ -42,6 +53,17 @@ export class McpSession {
     return this.#server.connect(this.#transport);
   }
 
+  /** Goes on with a session that another gateway initialized. What its client said then is not needed. */
+  async adopt(): Promise<void> {
+    await this.open();
+    const headers = new Headers({
+      accept: "application/json, text/event-stream",
+      "content-type": "application/json",
+    });
+    const response = await this.post({ headers, message: ADOPTION });
+    await response.text();
+  }
+
   /** How many requests are being answered. */
   get calls(): number {
     return this.#calls.size;
@@ -55,31 +77,36 @@ export class McpSession {
     return this.#transport.handleRequest(request, { parsedBody: message });
   }
 
-  /** Registers a request. Call the returned function when its answer is sent or its client disconnects. */
-  begin(requestId: RequestId, call: Omit<Call, "signal">): () => void {
+  /** Registers a request; its signal aborts when `end` is called: when its answer is sent or its client disconnects. */
+  begin(
+    requestId: RequestId,
+    call: Omit<Call, "signal">,
+  ): { readonly signal: AbortSignal; readonly end: () => void } {
     if (this.#calls.has(requestId))
       throw new Refusal(400, `a request with the id ${JSON.stringify(requestId)} is being answered`);
     if (this.#calls.size >= MAX_CALLS)
       throw new Refusal(429, `at most ${MAX_CALLS} requests of a session are answered at once`);
     const abort = new AbortController();
     this.#calls.set(requestId, { ...call, abort, signal: abort.signal });
-    return () => {
+    const end = () => {
       this.usedAt = Date.now();
       this.#calls.delete(requestId);
       abort.abort();
     };
+    return { signal: abort.signal, end };
   }
 
-  /** The client does not want the answer any more. */
-  async cancel(requestId: RequestId): Promise<void> {
+  /** The client does not want the answer any more. False: the request is not being answered here. */
+  async cancel(requestId: RequestId): Promise<boolean> {
     const call = this.#calls.get(requestId);
-    if (call === undefined) return;
+    if (call === undefined) return false;
     call.abort.abort();
     // A cancelled request has no answer, so nothing else ends its stream.
     this.#transport.closeSSEStream(requestId);
     const error = { code: RPC_CODES.refused, message: "cancelled" };
     // Rejects, since there is no stream; but the transport forgets the request.
     await this.#transport.send({ jsonrpc: "2.0", id: requestId, error }).catch(() => undefined);
+    return true;
   }
 
   async close(): Promise<void> {
