@@ -83,6 +83,29 @@ describe("a session of an MCP client, at two nodes", function () {
     await eventually("its end", async () => (await ended())[0]?.["end"] === "interrupted");
   });
 
+  it("waits at the other one for a task, and cancels it there", async () => {
+    const tool = async (node: ClusterNode, name: string, args: object) => {
+      const message = { id: ++requests, method: "tools/call", params: { name, arguments: args } };
+      const answer = await (await post(node, message, { id: session })).text();
+      return JSON.parse(/^data: (.*)$/m.exec(answer)?.[1] ?? "{}").result.structuredContent;
+    };
+    const start = async (ms: number) => {
+      const prompt = promptOf({ tag: "task", ms, units: 1 });
+      return (await tool(a, "start_task", { prompt })).task_id;
+    };
+    const short = await start(1500);
+    expect(await tool(b, "get_task", { task_id: short, wait_secs: 50 })).to.include({ state: "completed" });
+    const long = await start(LONG_MS);
+    // A turn that waits for its place is known to its own node only.
+    await eventually("the turn", async () =>
+      (await cluster.query("SELECT id FROM turns")).some(({ id }) => id === long),
+    );
+    expect(await tool(b, "cancel_task", { task_id: long })).to.deep.equal({ task_id: long, cancelled: true });
+    const ended = await tool(b, "get_task", { task_id: long, wait_secs: 50 });
+    expect(ended).to.include({ state: "interrupted" });
+    expect(await tool(b, "cancel_task", { task_id: long })).to.include({ cancelled: false });
+  });
+
   it("ends at both when it is ended at one", async () => {
     expect((await list(b)).status).to.equal(200);
     expect((await post(b, {}, { id: session, method: "DELETE" })).status).to.equal(204);

@@ -9,6 +9,7 @@ import { sumOfDealt } from "./dealt.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import { readProcess } from "./processes.js";
+import { onOneGateway } from "./two-nodes.js";
 
 const REFUSES = fileURLToPath(new URL("../fixtures/plugins/refuses", import.meta.url));
 
@@ -125,46 +126,49 @@ describe("live processes", () => {
     expect(gateway.model.dealt().at(-1)?.sessionId).to.equal(id);
   });
 
-  it("prewarmed are not leaked by refused requests", async function () {
-    this.timeout(120_000);
-    gateway = await TestGateway.start({
-      args: ["--enable-plugin", REFUSES],
-      config: "[engine]\nspares = 1\n",
-    });
-    const ready = () => eventually("a spare", async () => (await cliProcesses(gateway)).length === 1, 60_000);
-    const again = { headers: { "idempotency-key": "again" } };
-    await gateway.request("/task", { body: { prompt: "[[words 2]]" }, ...again });
-    const nothing: (() => Promise<unknown>)[] = [
-      () => gateway.request("/task", { body: { prompt: "[[refuse]]" } }),
-      () => gateway.request("/task", { body: { prompt: "[[words 2]]", workdir: "/nowhere" } }),
-      () => gateway.request("/task", { body: { prompt: "[[words 2]]" }, ...again }),
-      () => leaveSocket(gateway),
-    ];
-    for (const request of nothing) {
-      await ready();
-      const [spare = 0] = await cliProcesses(gateway);
-      // One that comes before the spare has answered does not get it.
-      await eventually(`the spare of ${request} to be gone`, async () => {
-        await request();
-        await sleep(200);
-        return readProcess(spare, "cmdline") === "";
+  onOneGateway("each node has processes started ahead", () => {
+    it("prewarmed are not leaked by refused requests", async function () {
+      this.timeout(120_000);
+      gateway = await TestGateway.start({
+        args: ["--enable-plugin", REFUSES],
+        config: "[engine]\nspares = 1\n",
       });
-    }
-    await ready();
-    await sleep(1000);
-    expect(await cliProcesses(gateway)).to.have.length(1);
-  });
+      const ready = () =>
+        eventually("a spare", async () => (await cliProcesses(gateway)).length === 1, 60_000);
+      const again = { headers: { "idempotency-key": "again" } };
+      await gateway.request("/task", { body: { prompt: "[[words 2]]" }, ...again });
+      const nothing: (() => Promise<unknown>)[] = [
+        () => gateway.request("/task", { body: { prompt: "[[refuse]]" } }),
+        () => gateway.request("/task", { body: { prompt: "[[words 2]]", workdir: "/nowhere" } }),
+        () => gateway.request("/task", { body: { prompt: "[[words 2]]" }, ...again }),
+        () => leaveSocket(gateway),
+      ];
+      for (const request of nothing) {
+        await ready();
+        const [spare = 0] = await cliProcesses(gateway);
+        // One that comes before the spare has answered does not get it.
+        await eventually(`the spare of ${request} to be gone`, async () => {
+          await request();
+          await sleep(200);
+          return readProcess(spare, "cmdline") === "";
+        });
+      }
+      await ready();
+      await sleep(1000);
+      expect(await cliProcesses(gateway)).to.have.length(1);
+    });
 
-  it("prewarmed do not delay tasks that they do not fit", async function () {
-    this.timeout(180_000);
-    gateway = await TestGateway.start({ config: "[engine]\nspares = 1\n" });
-    const tasks = new Set<string>();
-    const spare = await eventually(
-      "a task that met a spare of another kind",
-      () => metAnother(tasks),
-      120_000,
-    );
-    await eventually("the spare to be gone", async () => readProcess(spare, "cmdline") === "", 60_000);
+    it("prewarmed do not delay tasks that they do not fit", async function () {
+      this.timeout(180_000);
+      gateway = await TestGateway.start({ config: "[engine]\nspares = 1\n" });
+      const tasks = new Set<string>();
+      const spare = await eventually(
+        "a task that met a spare of another kind",
+        () => metAnother(tasks),
+        120_000,
+      );
+      await eventually("the spare to be gone", async () => readProcess(spare, "cmdline") === "", 60_000);
+    });
   });
 
   /**

@@ -7,6 +7,7 @@ import { type Answer, KEYS, type StartOptions, TestGateway } from "./gateway.js"
 import { startMcpServer, type TestMcpServer } from "./mcp-server.js";
 import { ALLOW_ALL } from "./options-kit.js";
 import { eventually } from "./poll.js";
+import { onOneGateway } from "./two-nodes.js";
 
 type Mode = "bypass" | "deny" | "ask";
 
@@ -207,25 +208,31 @@ for (const mode of ["bypass", "deny", "ask"] as const) {
       expect(existsSync(mark), "by a subagent").to.equal(false);
     });
 
-    it("additional_dirs: obey the rules for workdirs", async () => {
-      const other = await session();
-      const link = join(gateway.dir, `link-${count}`);
-      symlinkSync(gateway.dataDir, link);
-      const refused = [
-        gateway.dataDir,
-        gateway.logDir,
-        gateway.dir,
-        "/",
-        other.workdir,
-        link,
-        "../data",
-        "\u0000",
-      ];
-      for (const dir of [...refused, join(gateway.dir, "claude"), join(gateway.dir, "missing")]) {
-        const { status, body } = await task({ prompt: "[[say hi]]", additional_dirs: [dir] });
-        expect(status, `${dir} ${JSON.stringify(body)}`).to.equal(400);
-      }
-    });
+    onOneGateway(
+      "each node protects its own folders",
+      () => {
+        it("additional_dirs: obey the rules for workdirs", async () => {
+          const other = await session();
+          const link = join(gateway.dir, `link-${count}`);
+          symlinkSync(gateway.dataDir, link);
+          const refused = [
+            gateway.dataDir,
+            gateway.logDir,
+            gateway.dir,
+            "/",
+            other.workdir,
+            link,
+            "../data",
+            "\u0000",
+          ];
+          for (const dir of [...refused, join(gateway.dir, "claude"), join(gateway.dir, "missing")]) {
+            const { status, body } = await task({ prompt: "[[say hi]]", additional_dirs: [dir] });
+            expect(status, `${dir} ${JSON.stringify(body)}`).to.equal(400);
+          }
+        });
+      },
+      () => gateway,
+    );
 
     it("additional_dirs: a link that takes a folder's place later is refused", async () => {
       mkdirSync(join(gateway.workdir, `swapped-${count}`), { recursive: true });

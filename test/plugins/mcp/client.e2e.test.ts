@@ -4,6 +4,7 @@ import { McpError, type Progress } from "@modelcontextprotocol/sdk/types.js";
 import { expect } from "chai";
 import { KEYS, type TestGateway } from "../../e2e/gateway.js";
 import { eventually } from "../../e2e/poll.js";
+import { onOneGateway } from "../../e2e/two-nodes.js";
 import { rejection } from "../../kernel/kit.js";
 import { dataOf, McpClient, startGateway, textOf } from "./mcp-client.js";
 
@@ -284,22 +285,6 @@ describe("mcp with the client of the official SDK, the real CLI and the scripted
     });
   });
 
-  it("keeps started tasks when the gateway is killed, but not protocol sessions", async () => {
-    const mine = await McpClient.connect(gateway.url, KEYS.bob);
-    const { task_id: ended } = dataOf(await mine.call("start_task", { prompt: "[[say kept]]" }));
-    await mine.call("get_task", { task_id: ended, wait_secs: 50 });
-    const { task_id: killed } = dataOf(await mine.call("start_task", { prompt: "[[say begun]] [[hang]]" }));
-    const port = new URL(gateway.url).port;
-    await gateway.stop("SIGKILL");
-    await gateway.launch({ env: { IS_SANDBOX: "1" }, args: ["--enable-plugin", "mcp", "--port", port] });
-    expect(await rejection(mine.call("session_list"))).to.include({ code: 404 });
-    await mine.close();
-    const again = await McpClient.connect(gateway.url, KEYS.bob);
-    expect(textOf(await again.call("get_task", { task_id: ended }))).to.equal("kept");
-    expect(dataOf(await again.call("get_task", { task_id: killed }))).to.include({ state: "lost" });
-    await again.close();
-  });
-
   it("keeps a session to its key, and ends it", async () => {
     const alice = await McpClient.connect(gateway.url, KEYS.admin);
     const { sessionId } = alice;
@@ -332,4 +317,28 @@ describe("mcp with the client of the official SDK, the real CLI and the scripted
     expect((await ping(KEYS.admin)).status).to.equal(404);
     await alice.close();
   });
+
+  onOneGateway(
+    "sessions of the protocol survive the gateways of a cluster, and a proxy is before them",
+    () => {
+      it("keeps started tasks when the gateway is killed, but not protocol sessions", async () => {
+        const mine = await McpClient.connect(gateway.url, KEYS.bob);
+        const { task_id: ended } = dataOf(await mine.call("start_task", { prompt: "[[say kept]]" }));
+        await mine.call("get_task", { task_id: ended, wait_secs: 50 });
+        const { task_id: killed } = dataOf(
+          await mine.call("start_task", { prompt: "[[say begun]] [[hang]]" }),
+        );
+        const port = new URL(gateway.url).port;
+        await gateway.stop("SIGKILL");
+        await gateway.launch({ env: { IS_SANDBOX: "1" }, args: ["--enable-plugin", "mcp", "--port", port] });
+        expect(await rejection(mine.call("session_list"))).to.include({ code: 404 });
+        await mine.close();
+        const again = await McpClient.connect(gateway.url, KEYS.bob);
+        expect(textOf(await again.call("get_task", { task_id: ended }))).to.equal("kept");
+        expect(dataOf(await again.call("get_task", { task_id: killed }))).to.include({ state: "lost" });
+        await again.close();
+      });
+    },
+    () => gateway,
+  );
 });

@@ -9,6 +9,8 @@ import { TURN_FIELDS, turnRequest, WORKDIR } from "./turn-fields.js";
 
 /** How long `get_task` may wait, in seconds: less than clients wait for a call. */
 const MAX_WAIT_SECS = 50;
+/** Between two looks for the end of a turn that another gateway runs, in ms. */
+const LOOK_MS = 500;
 
 export interface TaskParts {
   readonly turns: TurnRunner;
@@ -69,9 +71,11 @@ export function taskTools({ turns, ledger, timeoutSecs }: TaskParts): Tool[] {
       fields: [TASK_ID, WAIT],
       readOnly: true,
       run: async (given, call) => {
-        const { id } = await owned(given, call);
-        const running = turns.follow(id);
-        if (running !== undefined) await wait(running, (WAIT.of(given) ?? 0) * 1000, call);
+        const turn = await owned(given, call);
+        const running = turns.follow(turn.id);
+        const ms = (WAIT.of(given) ?? 0) * 1000;
+        if (running !== undefined) await wait(running, ms, call);
+        else if (isOpen(turn)) await waitElsewhere(() => owned(given, call), ms, call);
         return stateOf(await owned(given, call));
       },
     },
@@ -82,18 +86,35 @@ export function taskTools({ turns, ledger, timeoutSecs }: TaskParts): Tool[] {
       fields: [TASK_ID],
       destructive: true,
       run: async (given, call) => {
-        const { id, sessionId, parked } = await owned(given, call);
+        const turn = await owned(given, call);
+        const { id, sessionId, parked } = turn;
         const running = turns.follow(id);
         running?.interrupt();
-        // Only where this turn is parked: otherwise it would end a later one of the session.
+        // Only where this turn is parked, or runs at another gateway: otherwise it would end a later one of the session.
         const cancelled =
           running !== undefined ||
-          (parked !== undefined && (await turns.interrupt(call.caller.keyId, sessionId)));
+          ((parked !== undefined || isOpen(turn)) && (await turns.interrupt(call.caller.keyId, sessionId)));
         const text = cancelled ? `Cancelled task ${id}.` : `Task ${id} had ended.`;
         return { text, data: { task_id: id, cancelled } };
       },
     },
   ];
+}
+
+/** Whether the turn waits for its place or runs, perhaps at another gateway. */
+function isOpen({ parked, ended }: TurnRecord): boolean {
+  return parked === undefined && ended === undefined;
+}
+
+/** Looks again and again until a turn of another gateway has ended or parked, for at most `ms`. */
+async function waitElsewhere(
+  look: () => Promise<TurnRecord>,
+  ms: number,
+  { signal }: ToolCall,
+): Promise<void> {
+  const until = performance.now() + ms;
+  while (performance.now() < until && !signal.aborted && isOpen(await look()))
+    await sleep(Math.min(LOOK_MS, ms), undefined, { signal }).catch(() => undefined);
 }
 
 /** Waits until the turn has ended, for at most `ms`, or until the client disconnects. */
