@@ -44,6 +44,18 @@ describe("the output of a CLI", () => {
     expect(order).to.deep.equal(["result", "worked off", "system"]);
   });
 
+  it("ends at a line that does not end", async () => {
+    const output = new CliOutput();
+    const from = new PassThrough();
+    output.divert(from);
+    const ended = collect(output, []).catch((error: unknown) => error);
+    for (let n = 0; n < 65; n++) from.write("x".repeat(1024 * 1024));
+    expect(await ended)
+      .to.be.an("error")
+      .with.property("message")
+      .that.includes("a line of more than");
+  });
+
   it("ends with the error of the SDK's reader, after all messages", async () => {
     const output = new CliOutput();
     const from = new PassThrough();

@@ -17,6 +17,13 @@ export interface MirrorOutput {
 /** How the CLI begins a line of the protocol between it and the SDK. */
 const CONTROL = '{"type":"control_';
 
+/**
+ * What may wait to be read: a line without its end, in characters, and messages. Whatever runs as the CLI's user can write to
+ * its output.
+ */
+const MAX_LINE_CHARS = 64 * 1024 * 1024;
+const MAX_QUEUED = 500_000;
+
 /** Reads the output of a CLI line by line, and passes to the SDK what only the SDK can answer. */
 export class CliOutput {
   /** The stream that the SDK reads instead of the CLI's output. */
@@ -26,13 +33,19 @@ export class CliOutput {
   #begun = "";
   #ended: { readonly error: unknown } | undefined;
   #wake: () => void = () => undefined;
+  /** Why no more of the output is read. */
+  #broken: Error | undefined;
 
   constructor(private readonly mirror?: MirrorOutput) {}
 
   /** Reads `from` from now on; returns what the SDK is to read. */
   divert(from: Readable): Readable {
     from.setEncoding("utf8");
-    from.on("data", (text: string) => this.#take(text));
+    from.on("data", (text: string) => {
+      if (this.#broken !== undefined) return;
+      this.#take(text);
+      this.#checkSize();
+    });
     from.once("end", () => this.#close());
     // A child that could not be started has an output that is closed without an end.
     from.once("close", () => this.#close());
@@ -49,7 +62,7 @@ export class CliOutput {
     } catch (thrown) {
       error = thrown;
     }
-    this.#ended = { error };
+    this.#ended = { error: this.#broken ?? error };
     this.#wake();
   }
 
@@ -83,6 +96,18 @@ export class CliOutput {
     }
     this.#begun += text.slice(from);
     this.#wake();
+  }
+
+  /** The rest is read and dropped, so that the process can end. */
+  #checkSize(): void {
+    if (this.#begun.length <= MAX_LINE_CHARS && this.#queue.length <= MAX_QUEUED) return;
+    this.#begun = "";
+    this.#broken = new Error(
+      `the CLI wrote a line of more than ${MAX_LINE_CHARS} characters, or more than ${MAX_QUEUED} messages at once`,
+    );
+    // The process has not ended, and the SDK would wait for that.
+    this.#ended = { error: this.#broken };
+    this.#close();
   }
 
   #takeLine(line: string): void {

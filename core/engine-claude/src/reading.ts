@@ -8,6 +8,7 @@ import type {
 import type { EngineListener, Failure, TotalsByModel } from "@claudeway/ports";
 import type { PermissionDenial } from "@claudeway/schemas";
 import { FailureWatch, LimitWatch, withAdvice } from "./failures.js";
+import { checkResult } from "./result-check.js";
 import {
   DeliveredUsage,
   estimatedUsage,
@@ -37,6 +38,11 @@ export interface TurnReport {
   /** The model was not asked. */
   readonly isEmpty: boolean;
 }
+
+/** What is kept of one turn: its text, and the names of the tools that it called. */
+const MAX_TEXT_CHARS = 32 * 1024 * 1024;
+const MAX_TOOLS = 1000;
+const MAX_TOOL_CHARS = 200;
 
 /** Reads the messages of one turn: reports text and usage as they arrive, and the streamed usage at its end. */
 export class TurnReading {
@@ -124,8 +130,9 @@ export class TurnReading {
     }
   }
 
-  /** Reads the result, and emits its text if nothing was streamed, as for a slash command. */
+  /** Reads the result, and emits its text if nothing was streamed, as for a slash command. Throws if it is not valid. */
   finish(message: SDKResultMessage): TurnReport {
+    checkResult(message);
     const failure = this.#failures.failureOf(message) ?? this.retried;
     const report = toReport(message, failure);
     if (!report.ok) return { ...report, text: this.#text };
@@ -144,12 +151,17 @@ export class TurnReading {
     parent_tool_use_id: agent,
   }: SDKAssistantMessage): void {
     for (const block of content)
-      if (block.type === "tool_use")
-        this.#toolCalls.set(block.name, (this.#toolCalls.get(block.name) ?? 0) + 1);
+      if (block.type === "tool_use") this.#noteCall(String(block.name).slice(0, MAX_TOOL_CHARS));
     if (model !== "<synthetic>") {
       this.#note(id, model, usage, "whole");
       if (agent !== null) this.#current.set(agent, { id, model });
     } else if (agent !== null) this.#doubt(agent);
+  }
+
+  #noteCall(tool: string): void {
+    const before = this.#toolCalls.get(tool);
+    if (before !== undefined || this.#toolCalls.size < MAX_TOOLS)
+      this.#toolCalls.set(tool, (before ?? 0) + 1);
   }
 
   /** An error ended what this subagent was saying. */
@@ -200,6 +212,8 @@ export class TurnReading {
 
   #tellText(text: string): void {
     if (text === "") return;
+    if (this.#text.length + text.length > MAX_TEXT_CHARS)
+      throw new Error(`the text of a turn must have at most ${MAX_TEXT_CHARS} characters`);
     const separator = this.#newMessage && this.#text !== "" ? "\n\n" : "";
     this.#newMessage = false;
     this.#text += separator + text;

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, readSync, realpathSync, statSync } from "node:fs"
 import { join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
 import type { SpawnPlan, TotalsByModel } from "@claudeway/ports";
+import { usageProblem } from "./result-check.js";
 import { openTranscriptSync } from "./transcript-files.js";
 import { NO_TOTALS, type ReportedTotals, totalsAsReported } from "./usage.js";
 
@@ -128,9 +129,8 @@ function lastSaved(file: number, sessionId: string): TotalsByModel | undefined {
 export function totalsIn(line: string, sessionId: string): TotalsByModel | undefined {
   try {
     const saved: CostState = JSON.parse(line);
-    const totals = totalsAsReported(saved.modelUsage);
-    const isWhole = Object.values(totals).flatMap(Object.values).every(Number.isFinite);
-    return isWhole && saved.sessionId === sessionId ? totals : undefined;
+    const isWhole = usageProblem(saved.modelUsage) === undefined;
+    return isWhole && saved.sessionId === sessionId ? totalsAsReported(saved.modelUsage) : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import type { ModelTotals, TotalsByModel, TurnUsage, UnreportedMessage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
+import { isCount, MAX_MODELS, MAX_NAME_CHARS } from "./result-check.js";
 
 export const NO_TOTALS: TotalsByModel = Object.freeze({});
 const NOTHING: ModelTotals = Object.freeze({ input: 0, output: 0, cacheRead: 0, cacheWrite: 0, costUsd: 0 });
@@ -14,14 +15,18 @@ export interface MessageUsage {
   readonly cache_creation_input_tokens?: number | null;
 }
 
-/** Whether every count that it names is a number. */
+/** Whether every count that it names is one. */
 export function isMessageUsage(value: unknown): value is MessageUsage {
   if (typeof value !== "object" || value === null) return false;
   const counts = ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
   return counts.every((count) => {
     const found: unknown = Reflect.get(value, count);
-    return found === undefined || found === null || Number.isFinite(found);
+    return found === undefined || found === null || isCount(found);
   });
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === "string" && value.length <= MAX_NAME_CHARS;
 }
 
 /** The totals of one model as the CLI writes them. */
@@ -63,15 +68,25 @@ interface DeliveredMessage {
   readonly empty: boolean;
 }
 
+/** Messages of one turn; each is added up again with every other. */
+const MAX_MESSAGES = 20_000;
+
 /** Adds up the streamed usage of one turn's messages, including subagents' messages. */
 export class DeliveredUsage {
   readonly #messages = new Map<string, DeliveredMessage>();
+  readonly #models = new Set<string>();
 
   /**
-   * Records the usage of a message; later counts of the same message replace earlier ones. True if something changed.
+   * Records the usage of a message; later counts of the same message replace earlier ones. True if something changed. Throws
+   * if it is no usage of a message, or one too many.
    */
   note(messageId: string, model: string, usage: MessageUsage, state: MessageState): boolean {
     const before = this.#messages.get(messageId);
+    if (!isName(messageId) || !isName(model) || !isMessageUsage(usage))
+      throw new Error("the usage of a message is not valid");
+    this.#models.add(model);
+    if (this.#messages.size >= MAX_MESSAGES || this.#models.size > MAX_MODELS)
+      throw new Error(`a turn must have at most ${MAX_MESSAGES} messages of ${MAX_MODELS} models`);
     const known = before?.usage ?? { ...NOTHING, costUsd: null };
     const now = {
       input: usage.input_tokens ?? known.input,

@@ -168,8 +168,13 @@ function noteMessage(
   if (typeof id !== "string" || typeof model !== "string" || model === NO_MODEL) return false;
   const mark = { id, at: Date.parse(String(entry["timestamp"])), driver: entry["entrypoint"] };
   if (!isMessageUsage(usage) || !isWanted(mark)) return false;
-  delivered.note(id, model, usage, "closed");
-  return true;
+  try {
+    delivered.note(id, model, usage, "closed");
+    return true;
+  } catch {
+    // No CLI has written that.
+    return false;
+  }
 }
 
 /** Undefined for a line that is torn. */

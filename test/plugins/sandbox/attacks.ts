@@ -69,7 +69,8 @@ export const ATTACKS: readonly Attack[] = [
   { what: "another key's transcript", command: "grep -rao canary-said $DIR/data/claude/admin/projects" },
   {
     what: "any transcript",
-    command: "grep -ao canary-said $(find $DIR / -maxdepth 7 -name '*.jsonl' -path '*projects*' 2>/dev/null)",
+    command:
+      "find $DIR / -maxdepth 7 -name '*.jsonl' -path '*projects*' -exec grep -ao canary-said {} ';' -quit 2>/dev/null",
   },
   { what: "another key's credentials", command: "cat $DIR/data/claude/admin/.credentials.json" },
   {
@@ -207,7 +208,7 @@ export const ATTACKS: readonly Attack[] = [
   {
     what: "400 processes",
     command:
-      "for i in $(seq 400); do sleep 5 & done; test $(jobs -p | wc -l) -ge 400 && kill -0 $! && echo REACHED",
+      "for i in $(seq 400); do sleep 25 & done; test $(jobs -p | wc -l) -ge 400 && kill -0 $! && echo REACHED",
     notAsRoot: true,
   },
   // Ending the turn.

@@ -102,6 +102,7 @@ export class HostileCaller {
     readonly bob: Conversation,
     /** The pid of another key's CLI. */
     readonly other: number,
+    private readonly plugin: string,
   ) {}
 
   static async start(plugin: string): Promise<HostileCaller> {
@@ -115,7 +116,7 @@ export class HostileCaller {
       await admin.say("[[say canary-said]]");
       const [other = 0] = await gateway.children();
       const bob = await Conversation.start(gateway, {}, KEYS.bob);
-      const caller = new HostileCaller(gateway, admin, bob, other);
+      const caller = new HostileCaller(gateway, admin, bob, other, plugin);
       await caller.#prepare();
       return caller;
     } catch (error) {
@@ -142,7 +143,9 @@ export class HostileCaller {
     this.#put(this.#tmpFile, "canary-tmp");
     this.#put(this.#shmFile, "canary-shm");
     this.#put(join(this.bob.workdir, "memory.cjs"), MEMORY);
-    this.#put(join(this.bob.workdir, "pause.cjs"), "setTimeout(() => {}, 6000);");
+    // In the sandbox the turn is ended meanwhile, on a busy machine not at once.
+    const pauseMs = this.plugin === "" ? 2000 : 50_000;
+    this.#put(join(this.bob.workdir, "pause.cjs"), `setTimeout(() => {}, ${pauseMs});`);
     this.#segment =
       /\d+/.exec(execFileSync("ipcmk", ["-M", "64", "-p", "0666"], { encoding: "utf8" }))?.[0] ?? "";
     this.#server = createServer((socket) => socket.end("canary-socket"));
@@ -174,7 +177,9 @@ export class HostileCaller {
     const lines = TRIED.map(({ command, endsTurn }, index) => {
       if (endsTurn !== undefined) return `: > out/${index}`;
       const quoted = command.replaceAll("'", "'\\''");
-      return `timeout -k 1 8 bash -c '${quoted}' > out/${index} 2>&1 < /dev/null`;
+      // Without the sandbox everything has to work, on a busy machine too.
+      const secs = this.plugin === "" ? 30 : 8;
+      return `timeout -k 1 ${secs} bash -c '${quoted}' > out/${index} 2>&1 < /dev/null`;
     });
     this.#put(
       join(this.bob.workdir, "attack.sh"),
@@ -182,7 +187,7 @@ export class HostileCaller {
     );
     const { body } = await this.bob.say(`${bash("bash attack.sh")} [[say over]]`, {
       key: KEYS.bob,
-      timeoutSecs: 110,
+      timeoutSecs: 200,
     });
     if (!existsSync(join(this.bob.workdir, "finished")))
       throw new Error(`not finished: ${JSON.stringify(body)}`);
@@ -197,7 +202,7 @@ export class HostileCaller {
   async #attackAlone(header: readonly string[], { command, endsTurn }: Attack, index: number): Promise<void> {
     this.#put(join(this.bob.workdir, "alone.sh"), [...header, command].join("\n"));
     const prompt = `${bash(`bash alone.sh > out/${index} 2>&1`)} [[say over]]`;
-    const { body } = await this.bob.say(prompt, { key: KEYS.bob, timeoutSecs: 60 });
+    const { body } = await this.bob.say(prompt, { key: KEYS.bob, timeoutSecs: 90 });
     this.codes.set(index, body.success ? "success" : (body.code ?? "none"));
     for (const name of readdirSync(this.bob.workdir))
       if (/^(part|many)/.test(name)) removeAnyhow(join(this.bob.workdir, name));
