@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Claim, Ledger } from "@claudeway/ports";
 import { expect } from "chai";
@@ -82,5 +82,32 @@ describe("a conversation that other nodes share", () => {
     isAway = false;
     expect(await cut.saved(sessionId)).to.equal(false);
     expect(await ledger.transcripts.session(sessionId)).to.include({ lackingSince: epoch });
+  });
+
+  it("is laid out without removing what links in the place of its older files lead to", async () => {
+    const { sessionId } = victim;
+    const [theirs, own] = [spawnOf("theirs"), spawnOf("own")];
+    const agents = join(theirs.env.CLAUDE_CONFIG_DIR, "projects", "a", "b", "subagents");
+    mkdirSync(agents, { recursive: true });
+    const kept = [join(agents, "agent-1.jsonl"), join(agents, "..", "..", `${sessionId}.jsonl`)];
+    for (const file of kept) writeFileSync(file, "1\n");
+    const projects = join(own.env.CLAUDE_CONFIG_DIR, "projects");
+    mkdirSync(join(projects, "old"));
+    writeFileSync(join(projects, "old", `${sessionId}.jsonl`), "1\n");
+    symlinkSync(join(agents, ".."), join(projects, "old", sessionId));
+    symlinkSync(join(agents, "..", ".."), join(projects, "older"));
+    expect(await conversations.prepare(sessionId, own, "go on", sessionId)).to.equal("whole");
+    expect(readdirSync(join(projects, "old"))).to.deep.equal([sessionId]);
+    expect(kept.filter((file) => !existsSync(file))).to.deep.equal([]);
+  });
+
+  it("makes no folder outside of the CLI's, where links lead", async () => {
+    const [theirs, own] = [spawnOf("theirs"), spawnOf("own")];
+    const projects = join(own.env.CLAUDE_CONFIG_DIR, "projects");
+    rmdirSync(projects);
+    symlinkSync(join(theirs.env.CLAUDE_CONFIG_DIR, "projects"), projects);
+    const error = await rejection(conversations.prepare(victim.sessionId, own, "go on", victim.sessionId));
+    expect(String(error)).to.contain("ENOTDIR");
+    expect(readdirSync(join(theirs.env.CLAUDE_CONFIG_DIR, "projects"))).to.deep.equal([]);
   });
 });

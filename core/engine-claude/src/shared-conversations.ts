@@ -1,11 +1,12 @@
-import { readdir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
 import type { Claim, SharedTranscripts, SpawnPlan, StoredConversation } from "@claudeway/ports";
 import type { Logger } from "pino";
 import { layOut } from "./lay-out.js";
-import { placeTranscript } from "./place-transcript.js";
+import { pathOf, placeTranscript } from "./place-transcript.js";
 import { Transcript } from "./transcript.js";
+import { openTranscriptFolder } from "./transcript-files.js";
 import { type Repaired, TranscriptMirror } from "./transcript-mirror.js";
 import { readNote, removeNote, type TranscriptNote, writeNote } from "./transcript-note.js";
 import { keyOf, placeOf, type TranscriptPlace } from "./transcript-parts.js";
@@ -348,9 +349,29 @@ async function othersOf(conversation: string, { path, env }: TranscriptPlace): P
 async function removeOthers(conversation: string, place: TranscriptPlace): Promise<void> {
   for (const other of await othersOf(conversation, place)) {
     if ((await sizeOf(other)) === 0) continue;
-    await rm(other.path, { force: true });
-    await removeNote(other);
-    await rm(join(dirname(other.path), conversation, "subagents"), { recursive: true, force: true });
+    await removeConversation(conversation, other);
+  }
+}
+
+/** Removes a conversation's files of one folder. What tools put in their place may lead out of it, and is left. */
+async function removeConversation(conversation: string, { path, env }: TranscriptPlace): Promise<void> {
+  const folder = await openTranscriptFolder(dirname(path), env).catch(() => undefined);
+  if (folder === undefined) return;
+  try {
+    const within = pathOf(folder, dirname(path));
+    await rm(join(within, basename(path)), { force: true });
+    await removeNote({ path: join(within, basename(path)), env });
+    const agents = join(dirname(path), conversation, "subagents");
+    const inside = await openTranscriptFolder(agents, env).catch(() => undefined);
+    if (inside === undefined) return;
+    try {
+      for (const name of await readdir(pathOf(inside, agents)))
+        await unlink(join(pathOf(inside, agents), name)).catch(() => undefined);
+    } finally {
+      await inside.close();
+    }
+  } finally {
+    await folder.close();
   }
 }
 

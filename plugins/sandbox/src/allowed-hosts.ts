@@ -16,13 +16,17 @@ const WEB_PORTS = [80, 443];
 const NEVER = blocked([
   ["0.0.0.0", 8, "ipv4"],
   ["127.0.0.0", 8, "ipv4"],
+  ["100.100.100.200", 32, "ipv4"],
+  ["168.63.129.16", 32, "ipv4"],
   ["169.254.0.0", 16, "ipv4"],
+  ["192.0.0.0", 24, "ipv4"],
   ["224.0.0.0", 3, "ipv4"],
   ["::", 128, "ipv6"],
   ["::1", 128, "ipv6"],
   ["fe80::", 10, "ipv6"],
   ["ff00::", 8, "ipv6"],
   ["fd00:ec2::254", 128, "ipv6"],
+  ["fd20:ce::254", 128, "ipv6"],
 ]);
 
 /** Private networks, which a name below a wildcard may not lead to: its owner could be the caller. */
@@ -82,7 +86,29 @@ function covers(domain: string, name: string, port: number): boolean {
   return !isIP(name) && name.endsWith(pattern.slice(1)) && name.length > pattern.length - 1;
 }
 
+/** Prefixes under which addresses of version 4 are those of version 6: deprecated ones, NAT64 and 6to4. */
+const EMBEDDING = [
+  /^::(?!ffff:)([0-9a-f]{1,4}):([0-9a-f]{1,4})$/,
+  /^64:ff9b::([0-9a-f]{1,4}):([0-9a-f]{1,4})$/,
+  /^2002:([0-9a-f]{1,4}):([0-9a-f]{1,4}):/,
+];
+
+/** The address of version 4 in one of version 6, if any. */
+function embedded(address: string): string | undefined {
+  if (isIP(address) !== 6) return undefined;
+  // As URLs write it: without zeros that can be left out, and in hexadecimal.
+  const { hostname } = new URL(`http://[${address.replace(/%.*$/, "")}]`);
+  const plain = hostname.slice(1, -1);
+  const [, high = "", low = ""] =
+    EMBEDDING.map((one) => one.exec(plain)).find((found) => found !== null) ?? [];
+  if (high === "") return undefined;
+  const [first, second] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [first >> 8, first & 255, second >> 8, second & 255].join(".");
+}
+
 function isBlocked(address: string, isPublic: boolean): boolean {
+  const inner = embedded(address);
+  if (inner !== undefined && isBlocked(inner, isPublic)) return true;
   const family = isIP(address) === 6 ? "ipv6" : "ipv4";
   const own = Object.values(networkInterfaces()).some((list) => list?.some((one) => one.address === address));
   return own || NEVER.check(address, family) || (isPublic && PRIVATE.check(address, family));

@@ -32,11 +32,12 @@ export async function findBubblewrap(path: string | undefined): Promise<string> 
 /** Runs `true` between the walls; throws with one line where this machine does not allow them. */
 export async function tryWalls(
   bwrap: string,
-  { walls, limits }: Readonly<Record<"walls" | "limits", readonly string[]>>,
+  { before, walls, limits }: Readonly<Record<"before" | "walls" | "limits", readonly string[]>>,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   try {
-    await run(bwrap, [...walls, "--", ...limits, "true"], { timeout: TRY_MS, env });
+    const [command = bwrap, ...args] = [...before, bwrap, ...walls, "--", ...limits, "true"];
+    await run(command, args, { timeout: TRY_MS, env });
   } catch (error) {
     throw new Error(explained(error));
   }

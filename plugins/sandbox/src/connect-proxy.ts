@@ -12,6 +12,10 @@ import type { AllowedHosts, Destination } from "./allowed-hosts.js";
 
 /** Connections of one key at once. */
 const MAX_CONNECTIONS = 512;
+/** Refusals of one key that are logged in a minute, and how much of a host's name: callers decide how many there are. */
+const MAX_LOGGED = 60;
+const MINUTE_MS = 60_000;
+const MAX_HOST_CHARS = 253;
 /** How long a connection to a host may take, in ms. */
 const CONNECT_MS = 30_000;
 /** Fields that are between a client and a proxy only: RFC 9110, 7.6.1. */
@@ -33,6 +37,7 @@ interface Log {
 export class ConnectProxy {
   readonly #server: Server;
   readonly #open = new Set<Duplex>();
+  #logged = { since: performance.now(), count: 0 };
 
   private constructor(
     private readonly hosts: AllowedHosts,
@@ -114,8 +119,19 @@ export class ConnectProxy {
       timeout: 0,
     });
     onward.once("response", (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      pipeline(answer, response, () => undefined);
+      try {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        pipeline(answer, response, () => undefined);
+      } catch {
+        // Its status or a field is not valid.
+        response.destroy();
+        onward.destroy();
+      }
+    });
+    // The fields that ask for one are not passed on.
+    onward.once("upgrade", (_answer, socket) => {
+      socket.destroy();
+      response.writeHead(502, { connection: "close" }).end();
     });
     onward.once("error", () => response.destroy());
     response.once("close", () => onward.destroy());
@@ -126,10 +142,18 @@ export class ConnectProxy {
   async #find(host: string, port: number): Promise<Destination | string> {
     try {
       const found = await this.hosts.find(host, port);
-      if (found === undefined) this.log.info({ host, port }, "a connection out of a sandbox was refused");
+      if (found === undefined) this.#logRefusal(host, port);
       return found ?? "403 Forbidden";
     } catch {
       return "502 Bad Gateway";
     }
+  }
+
+  #logRefusal(host: string, port: number): void {
+    const now = performance.now();
+    if (now - this.#logged.since > MINUTE_MS) this.#logged = { since: now, count: 0 };
+    if (++this.#logged.count > MAX_LOGGED) return;
+    const shown = host.slice(0, MAX_HOST_CHARS);
+    this.log.info({ host: shown, port }, "a connection out of a sandbox was refused");
   }
 }

@@ -9,6 +9,7 @@ import { DiskWatch } from "./disk.js";
 import { limitArguments } from "./limits.js";
 import { SandboxNetwork } from "./network.js";
 import { Sandbox } from "./sandbox.js";
+import { Seccomp } from "./seccomp.js";
 import { wallArguments } from "./walls.js";
 import { watchSandboxes } from "./watch.js";
 
@@ -47,6 +48,9 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
       notice(`sandbox: off: ${problem}`);
       return;
     }
+    const seccomp = Seccomp.create();
+    onDispose(() => seccomp.close());
+    if (!seccomp.filters) log.warn(`system calls are not filtered: no filter is known for ${process.arch}`);
     const network = new SandboxNetwork(config, log);
     onDispose(() => network.close());
     const cgroups = openCgroups(config, log);
@@ -59,7 +63,8 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
     const disk = new DiskWatch({ bwrap, maxMib: config.disk_mb, end, log });
     onDispose(() => disk.close());
     const limitOf = (keyId: string) => keys.of(keyId);
-    const sandbox = new Sandbox({ bwrap, config, base, network, cgroup: cgroups?.command, disk, limitOf });
+    const cgroup = cgroups?.command;
+    const sandbox = new Sandbox({ bwrap, config, base, network, cgroup, seccomp, disk, limitOf });
     hooks.beforeExecute.tap("folders", (plan, turn) => sandbox.check(plan, turn));
     hooks.spawn.tapPromise("walls", (plan, turn) => sandbox.wrap(plan, turn));
     hooks.afterExecute.tapPromise("disk", async (turn) => disk.ended(turn));
@@ -105,8 +110,14 @@ function refuseSharedFolders(configDirs: "shared" | "per_key"): void {
 async function tryOut(config: SandboxConfig, configDir: string): Promise<string> {
   refuseMissing(config);
   const bwrap = await findBubblewrap(process.env["PATH"]);
-  const parts = { walls: trialOf(config, configDir), limits: limitArguments(config) };
-  await tryWalls(bwrap, parts, { PATH: process.env["PATH"] });
+  const seccomp = Seccomp.create();
+  try {
+    const walls = [...trialOf(config, configDir), ...seccomp.args];
+    const parts = { before: seccomp.before, walls, limits: limitArguments(config) };
+    await tryWalls(bwrap, parts, { PATH: process.env["PATH"] });
+  } finally {
+    seccomp.close();
+  }
   return bwrap;
 }
 

@@ -7,6 +7,7 @@ import type { DiskWatch } from "./disk.js";
 import { sandboxEnvironment } from "./environment.js";
 import { limitArguments } from "./limits.js";
 import type { SandboxNetwork } from "./network.js";
+import type { Seccomp } from "./seccomp.js";
 import { INSIDE_UID, type Walls, wallArguments } from "./walls.js";
 
 /** What the sandbox needs to know of the gateway. */
@@ -18,6 +19,7 @@ export interface SandboxParts {
   readonly network: Pick<SandboxNetwork, "wallsOf">;
   /** What puts a program into a cgroup of its own; undefined where the gateway can make none. */
   readonly cgroup: readonly string[] | undefined;
+  readonly seccomp: Pick<Seccomp, "before" | "args">;
   readonly disk: Pick<DiskWatch, "began" | "check">;
   readonly limitOf: (keyId: string) => KeyLimit;
 }
@@ -32,18 +34,19 @@ export class Sandbox {
   /** The plan with the CLI in bubblewrap. Rejects with a Refusal for a working directory that the key may not have. */
   async wrap(plan: SpawnPlan, owner: Owner): Promise<SpawnPlan> {
     if (owner !== undefined) this.#refuseFolder(plan.cwd, owner);
-    const { bwrap, config, network, cgroup } = this.parts;
+    const { bwrap, config, network, cgroup, seccomp } = this.parts;
     const { before, claude } = commandOf(plan);
     const net = await network.wallsOf(plan.env, owner?.keyId);
     const place = this.#wallsOf(plan, claude, owner);
-    const walls = wallArguments({ ...place, network: net.args });
+    const walls = [...wallArguments({ ...place, network: net.args }), ...seccomp.args];
     if (owner !== undefined) {
       const folders = [place.configDir, ...(place.emptyWorkdir ? [] : [place.workdir])];
       await this.parts.disk.check(folders);
       this.parts.disk.began(owner, folders);
     }
     const inside = [...limitArguments(config), ...net.before, claude];
-    const [command = claude, ...args] = [...(cgroup ?? []), ...before, bwrap, ...walls, "--", ...inside];
+    const outside = [...(cgroup ?? []), ...before, ...seccomp.before];
+    const [command = claude, ...args] = [...outside, bwrap, ...walls, "--", ...inside];
     const env = { ...sandboxEnvironment(plan.env, process.env, config.pass_env), ...net.env };
     const uid = plan.uid ?? process.getuid?.();
     return { ...plan, command, args, env, uid: uid === 0 ? INSIDE_UID : uid };

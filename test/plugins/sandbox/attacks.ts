@@ -126,6 +126,31 @@ export const ATTACKS: readonly Attack[] = [
     command:
       "nsenter -t $PID -U -m --preserve-credentials cat $DIR/claudeway.toml || (readlink /proc/$PID/ns/user && echo REACHED)",
   },
+  { what: "the gateway's order among processes", command: "renice -n 1 -p $PID && echo REACHED" },
+  { what: "the gateway's processors", command: "taskset -p $PID && echo REACHED" },
+  { what: "the gateway's scheduling", command: "chrt -p $PID && chrt -b -p 0 $PID && echo REACHED" },
+  { what: "the gateway's order for the disk", command: "ionice -c 2 -n 7 -p $PID && echo REACHED" },
+  {
+    what: "the gateway as the first that is killed without memory",
+    command: "echo 900 > /proc/$PID/oom_score_adj && echo REACHED",
+  },
+  {
+    what: "more of the gateway's memory in core dumps",
+    command: "echo 0x3f > /proc/$PID/coredump_filter && echo REACHED",
+  },
+  { what: "what the gateway reads and writes", command: "grep rchar /proc/$PID/io && echo REACHED" },
+  {
+    what: "a handle of the gateway",
+    command: "perl -e 'exit(syscall(434, $ENV{PID} + 0, 0) < 0)' && echo REACHED",
+  },
+  {
+    what: "tracing of the gateway",
+    command: "perl -e 'exit(syscall(PTRACE, 0x4206, $ENV{PID} + 0, 0, 0) != 0)' && echo REACHED".replace(
+      "PTRACE",
+      process.arch === "arm64" ? "117" : "101",
+    ),
+  },
+  { what: "a secret that another key keeps in the kernel", command: "perl keyring.pl read" },
   {
     what: "another tenant's processes",
     command: "test $(ls /proc | grep -c '^[0-9]') -gt 40 && echo REACHED",

@@ -88,6 +88,15 @@ for (const line of readFileSync("/proc/" + pid + "/maps", "utf8").split("\\n")) 
 }
 `;
 
+/** Keeps a secret in the keyring of the session of processes, which is in no namespace, or reads it. */
+const KEYRING = `
+my ($add, $keyctl) = ${process.arch === "arm64" ? "(217, 219)" : "(248, 250)"};
+my ($type, $name, $secret, $found) = ("user", "claudeway-test", "canary-keyring", "\0" x 64);
+exit(syscall($add, $type, $name, $secret, length($secret), -3) < 0) if $ARGV[0] eq "keep";
+my $length = syscall($keyctl, 11, syscall($keyctl, 10, -3, $type, $name, 0), $found, 64);
+print substr($found, 0, $length > 0 ? $length : 0), "\n";
+`;
+
 /** A gateway with two keys, one of which is hostile. */
 export class HostileCaller {
   /** How the turns of attempts that have one of their own ended, by their index. */
@@ -143,6 +152,8 @@ export class HostileCaller {
     this.#put(this.#tmpFile, "canary-tmp");
     this.#put(this.#shmFile, "canary-shm");
     this.#put(join(this.bob.workdir, "memory.cjs"), MEMORY);
+    for (const { workdir } of [this.admin, this.bob]) this.#put(join(workdir, "keyring.pl"), KEYRING);
+    await this.admin.say(bash("perl keyring.pl keep"));
     // In the sandbox the turn is ended meanwhile, on a busy machine not at once.
     const pauseMs = this.plugin === "" ? 2000 : 50_000;
     this.#put(join(this.bob.workdir, "pause.cjs"), `setTimeout(() => {}, ${pauseMs});`);

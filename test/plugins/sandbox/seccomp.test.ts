@@ -1,0 +1,79 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { expect } from "chai";
+import { Seccomp, syscallFilter } from "#plugins/sandbox/seccomp.js";
+import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+
+/** On x64. Called with zeros, none of them does anything, and none ends with ENOSYS where it is not refused. */
+const REFUSED = {
+  add_key: 248,
+  request_key: 249,
+  keyctl: 250,
+  perf_event_open: 298,
+  bpf: 321,
+  userfaultfd: 323,
+  init_module: 175,
+  delete_module: 176,
+  finit_module: 313,
+  kexec_load: 246,
+  open_by_handle_at: 304,
+  io_uring_setup: 425,
+  io_uring_enter: 426,
+  io_uring_register: 427,
+  // The calls of a table with 32-bit addresses, under numbers of their own.
+  "getpid, x32": 0x40000000 + 39,
+  "keyctl, x32": 0x40000000 + 250,
+};
+const ENOSYS = "38";
+const ENOTTY = "25";
+
+describe("the filter of system calls", () => {
+  let bwrap: string;
+  let seccomp: Seccomp | undefined;
+  before(async function () {
+    this.timeout(INSTALL_TIMEOUT_MS);
+    if (process.arch !== "x64") this.skip();
+    bwrap = await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
+  });
+  beforeEach(() => {
+    seccomp = Seccomp.create();
+  });
+  afterEach(() => seccomp?.close());
+
+  /** What a script of perl prints in a sandbox with the filter. */
+  function run(script: string, ...args: string[]): string {
+    const walls = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", ...(seccomp?.args ?? [])];
+    const [sh = "", ...rest] = [...(seccomp?.before ?? []), bwrap, ...walls, "perl", "-e", script, ...args];
+    const { stdout, stderr } = spawnSync(sh, rest, { encoding: "utf8" });
+    expect(stderr).to.equal("");
+    return stdout.trim();
+  }
+
+  it("refuses what reaches out of all namespaces, and large parts of the kernel that nothing needs", () => {
+    const numbers = Object.values(REFUSED).map(String);
+    const script = 'for (@ARGV) { $! = 0; syscall($_ + 0, 0, 0, 0, 0, 0, 0); print $! + 0, " "; }';
+    const found = run(script, ...numbers).split(" ");
+    expect(Object.fromEntries(Object.keys(REFUSED).map((name, index) => [name, found[index]]))).to.deep.equal(
+      Object.fromEntries(Object.keys(REFUSED).map((name) => [name, ENOSYS])),
+    );
+  });
+
+  it("refuses input into a terminal, and no other request", () => {
+    const script =
+      'for (0x5412, 0x541c, 0x100000000 + 0x5412, 0x5413) { $! = 0; my $c = "x" x 64; syscall(16, 0, $_, $c); print $! + 0, " "; }';
+    expect(run(script)).to.equal([ENOSYS, ENOSYS, ENOSYS, ENOTTY].join(" "));
+  });
+
+  it("lets its programs be killed before the gateway where there is no memory left", () => {
+    expect(run('open F, "/proc/self/oom_score_adj"; print <F>')).to.equal("500");
+  });
+
+  it("is gone with the gateway, and known for x64 and arm64", () => {
+    const [file = ""] = seccomp?.before.slice(-1) ?? [];
+    expect(existsSync(file)).to.equal(true);
+    seccomp?.close();
+    expect(existsSync(dirname(file))).to.equal(false);
+    expect([syscallFilter("arm64")?.length, syscallFilter("mips")]).to.deep.equal([640, undefined]);
+  });
+});
