@@ -48,7 +48,7 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
       notice(`sandbox: off: ${problem}`);
       return;
     }
-    const seccomp = Seccomp.create();
+    const seccomp = Seccomp.create(dataDir);
     onDispose(() => seccomp.close());
     if (!seccomp.filters) log.warn(`system calls are not filtered: no filter is known for ${process.arch}`);
     const network = new SandboxNetwork(config, log);
@@ -110,7 +110,7 @@ function refuseSharedFolders(configDirs: "shared" | "per_key"): void {
 async function tryOut(config: SandboxConfig, configDir: string): Promise<string> {
   refuseMissing(config);
   const bwrap = await findBubblewrap(process.env["PATH"]);
-  const seccomp = Seccomp.create();
+  const seccomp = Seccomp.create(configDir);
   try {
     const walls = [...trialOf(config, configDir), ...seccomp.args];
     const parts = { before: seccomp.before, walls, limits: limitArguments(config) };

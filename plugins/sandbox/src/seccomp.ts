@@ -100,9 +100,12 @@ const OOM_SCORE = 500;
 export class Seccomp {
   private constructor(private readonly folder: string | undefined) {}
 
-  static create(filter = syscallFilter()): Seccomp {
+  /** @param elsewhere a folder for the filter where there can't be one for temporary files */
+  static create(elsewhere: string): Seccomp {
+    const filter = syscallFilter();
     if (filter === undefined) return new Seccomp(undefined);
-    const folder = mkdtempSync(join(tmpdir(), "claudeway-seccomp-"));
+    const folder = makeFolder(tmpdir()) ?? makeFolder(elsewhere);
+    if (folder === undefined) throw new Error(`${elsewhere} can't be written to`);
     writeFileSync(join(folder, "filter"), filter);
     // The CLI may be another user.
     chmodSync(folder, 0o711);
@@ -128,5 +131,13 @@ export class Seccomp {
 
   close(): void {
     if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function makeFolder(parent: string): string | undefined {
+  try {
+    return mkdtempSync(join(parent, "claudeway-seccomp-"));
+  } catch {
+    return undefined;
   }
 }

@@ -88,13 +88,16 @@ for (const line of readFileSync("/proc/" + pid + "/maps", "utf8").split("\\n")) 
 }
 `;
 
-/** Keeps a secret in the keyring of the session of processes, which is in no namespace, or reads it. */
+/** Keeps a secret in the keyring of the user, or finds it there or in that of the session: neither is in a namespace. */
 const KEYRING = `
 my ($add, $keyctl) = ${process.arch === "arm64" ? "(217, 219)" : "(248, 250)"};
-my ($type, $name, $secret, $found) = ("user", "claudeway-test", "canary-keyring", "\0" x 64);
-exit(syscall($add, $type, $name, $secret, length($secret), -3) < 0) if $ARGV[0] eq "keep";
-my $length = syscall($keyctl, 11, syscall($keyctl, 10, -3, $type, $name, 0), $found, 64);
-print substr($found, 0, $length > 0 ? $length : 0), "\n";
+my ($type, $name, $secret) = ("user", "claudeway-test", "canary-keyring");
+exit(syscall($add, $type, $name, $secret, length($secret), -4) < 0) if $ARGV[0] eq "keep";
+for my $ring (-3, -4) {
+  my $found = "\\0" x 64;
+  my $length = syscall($keyctl, 11, syscall($keyctl, 10, $ring, $type, $name, 0), $found, 64);
+  print substr($found, 0, $length > 0 ? $length : 0), "\\n";
+}
 `;
 
 /** A gateway with two keys, one of which is hostile. */

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { expect } from "chai";
 import { Seccomp, syscallFilter } from "#plugins/sandbox/seccomp.js";
@@ -37,7 +38,7 @@ describe("the filter of system calls", () => {
     bwrap = await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
   });
   beforeEach(() => {
-    seccomp = Seccomp.create();
+    seccomp = Seccomp.create(tmpdir());
   });
   afterEach(() => seccomp?.close());
 
@@ -63,6 +64,32 @@ describe("the filter of system calls", () => {
     const script =
       'for (0x5412, 0x541c, 0x100000000 + 0x5412, 0x5413) { $! = 0; my $c = "x" x 64; syscall(16, 0, $_, $c); print $! + 0, " "; }';
     expect(run(script)).to.equal([ENOSYS, ENOSYS, ENOSYS, ENOTTY].join(" "));
+  });
+
+  it("keeps the keyring that processes have in common out of reach", () => {
+    const common =
+      'my ($t, $n, $s) = ("user", "claudeway-test", "canary"); syscall(250, 1, 0); syscall(248, $t, $n, $s, 6, -3); exec @ARGV';
+    const search =
+      'my ($t, $n, $f) = ("user", "claudeway-test", "x" x 6); syscall(250, 11, syscall(250, 10, -3, $t, $n, 0), $f, 6); print $f';
+    const found = (args: readonly string[]) => {
+      const inside = [
+        bwrap,
+        "--unshare-all",
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        ...args,
+        "perl",
+        "-e",
+        search,
+      ];
+      const all = ["-e", common, ...(seccomp?.before ?? []), ...inside];
+      return spawnSync("perl", all, { encoding: "utf8" }).stdout;
+    };
+    expect(found([])).to.equal("canary");
+    expect(found(seccomp?.args ?? [])).to.equal("xxxxxx");
   });
 
   it("lets its programs be killed before the gateway where there is no memory left", () => {
