@@ -75,6 +75,8 @@ describe("a session's transcript", () => {
       '{"type":"cost-state"}',
       `{"type":"cost-state","sessionId":"${ID}","modelUsage":{"a":{}}}`,
       saved(9, "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a02"),
+      // No CLI has written these.
+      ...[-1, 1.5, 1e300].map((tokens) => saved(tokens)),
     ]) {
       writeFileSync(file, `${saved(1)}${line}`);
       expect(transcript.savedTotals(), line).to.deep.equal({ sonnet });
