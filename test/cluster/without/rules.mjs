@@ -10,6 +10,7 @@ const FENCE = [
     from: /if \(this\.#end === undefined && this\.leftMs <= 0\)/,
     to: "if (false)",
   },
+  { file: "/cluster/dist/term.js", from: /#arm\(\) \{/, to: "#arm() { return;" },
   { file: "/cluster/dist/node.js", from: /if \(!alive\)/, to: "if (false)" },
   {
     file: "/engine-claude/dist/orphan-guard.js",
