@@ -49,6 +49,7 @@ const CHAPTERS = {
   "ports/errors": ["refusals", "Refusals"],
   "pages/page-router": ["pages", "Pages and their files"],
   "ports/ledger": ["ledger", "Sessions, turns and cost"],
+  "ports/audit": ["audit", "Events of the audit log"],
   "ports/turn-record": ["turn-records", "Turns in the ledger"],
   "ports/engine": ["engine", "Claude's processes"],
   "ports/conversations": ["conversations", "Transcripts of conversations"],

@@ -241,6 +241,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       passing: cluster?.passing,
       shared: cluster !== undefined,
       singletons: cluster?.singletons ?? ALONE,
+      redact: secrets.redact,
     }),
   );
   await times.step(
@@ -305,8 +306,8 @@ function sharedOf({ ledger, ownership }: Cluster): SharedTranscripts {
   return { transcripts: ledger.transcripts, held: (sessionId) => ownership.held(sessionId) };
 }
 
-function nodeOf(cluster: Cluster | undefined): Pick<GatewayParts, "passing" | "keyPlaces"> {
-  return { passing: cluster?.passing, keyPlaces: cluster?.keyPlaces };
+function nodeOf(cluster: Cluster | undefined): Pick<GatewayParts, "passing" | "keyPlaces" | "guesses"> {
+  return { passing: cluster?.passing, keyPlaces: cluster?.keyPlaces, guesses: cluster?.guesses };
 }
 
 async function openCluster({ distribution, ...options }: BootOptions): Promise<Cluster> {

@@ -26,7 +26,7 @@ import {
   routesTo,
 } from "./http/dispatch.js";
 import { errorResponses } from "./http/errors.js";
-import { GuessThrottle } from "./http/guesses.js";
+import { GuessThrottle, SharedThrottle } from "./http/guesses.js";
 import type { IncomingRequest } from "./http/incoming.js";
 import { type OpenRoutes, slowStrangers } from "./http/open-routes.js";
 import { passOn, receivePassed } from "./http/passing.js";
@@ -97,7 +97,7 @@ export class Gateway {
 
   /** The middleware that every request passes, from top to bottom. */
   #chain(): Koa<GatewayState> {
-    const { kernel, audit, log, passing } = this.parts;
+    const { kernel, audit, log, passing, guesses } = this.parts;
     const { body_bytes: maxFieldBytes } = this.#config.limits;
     const parseJson = jsonBody();
     const routes = this.#routes();
@@ -118,7 +118,7 @@ export class Gateway {
       slowStrangers({
         keyring: this.services.keyring,
         authentication: this.#authentication,
-        guesses: this.#guesses,
+        guesses: new SharedThrottle(this.#guesses, guesses),
         openRoutes: (ctx) => this.#openRoutes(ctx),
       }),
     );

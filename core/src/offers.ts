@@ -28,6 +28,7 @@ import type {
 } from "@claudeway/ports";
 import { readFileContent } from "@claudeway/workdirs";
 import type { FileParts } from "./http/routes/files.js";
+import { ledgerLines } from "./ledger-lines.js";
 import { markedEnvironment } from "./marker.js";
 import type { Sessions } from "./sessions.js";
 import type { Tasks } from "./tasks.js";
@@ -64,6 +65,8 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   /** Whether other gateways work on the ledger. */
   readonly shared: boolean;
   readonly singletons: Singletons;
+  /** Removes secrets from JSON. */
+  readonly redact: (json: string) => string;
 }
 
 type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns" | "fields" | "passing" | "work">;
@@ -123,6 +126,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
       turn: (id) => ledger.turns.get(id),
       running: () => ledger.turns.running(),
       response: (turnId) => ledger.turns.response(turnId),
+      auditLines: ledgerLines(ledger.audit, parts.redact),
     },
     storage: (plugin) => {
       const folder = join(dataDir, "plugins", plugin);

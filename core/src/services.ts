@@ -16,6 +16,7 @@ import type {
   LocalWork,
   Ownership,
   PassingOn,
+  SharedGuesses,
   SpawnPlan,
 } from "@claudeway/ports";
 import {
@@ -65,6 +66,8 @@ export interface GatewayParts {
   /** In a cluster: passes requests on to the nodes that have their sessions. */
   readonly passing?: PassingOn | undefined;
   readonly keyPlaces?: KeyPlaces | undefined;
+  /** In a cluster: refused attempts at all nodes. */
+  readonly guesses?: SharedGuesses | undefined;
 }
 
 /**

@@ -86,7 +86,7 @@ export class TestCluster {
       ownTurns: (of) => book.ownTurns(of),
       self: { node: name, url: `http://${name}:3000`, configDigest, version: "1" },
       leaseSecs: LEASE_SECS,
-      sharedWorkdirs: true,
+      sharedWorkdirs: undefined,
       secret: "shared-by-all-nodes",
       log,
       clock: machine,

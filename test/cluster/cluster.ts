@@ -23,6 +23,8 @@ export interface ClusterOptions
   readonly durable?: boolean;
   /** Safety rules that are taken out of the gateways' code, see ./without/rules.mjs. */
   readonly without?: string;
+  /** Whether the shared volume is not mounted at this node. */
+  readonly isApart?: (name: string) => boolean;
   readonly envOf?: (name: string, dir: string) => Readonly<Record<string, string>>;
 }
 
@@ -75,6 +77,7 @@ export class Cluster {
       args,
       imports = [],
       envOf,
+      isApart,
       movableClock,
       without,
     } = this.options;
@@ -90,6 +93,7 @@ export class Cluster {
       ...(config !== undefined && { config }),
       ...(args !== undefined && { args }),
       ...(movableClock !== undefined && { movableClock }),
+      ownWork: isApart?.(name) === true ? join(this.dir, `${name}-work`) : undefined,
       imports: without === undefined ? imports : [WITHOUT, ...imports],
       env: {
         ...envOf?.(name, join(this.dir, name)),

@@ -20,6 +20,7 @@ describe("joining a cluster", function () {
       cluster: { shared_workdirs: true },
       envOf: (name): Record<string, string> =>
         name === "strange" ? { WRAPPER_KEYS: `admin:${KEYS.admin}x` } : {},
+      isApart: (name) => name === "apart",
     });
   });
   after(() => cluster.dispose());
@@ -39,6 +40,20 @@ describe("joining a cluster", function () {
     ]);
   });
 
+  it("is refused to a gateway where the shared volume is not mounted, and says what to do", async () => {
+    const refused = await cluster.add("apart").then(
+      () => "it joined",
+      (error: unknown) => String(error),
+    );
+    expect(refused).to.match(
+      /claudeway: cluster: with shared_workdirs, workdir must be one folder for all nodes, got ".*\/work", where this node does not find what node "[ab]" has written to it; mount the same volume there on all nodes, or set shared_workdirs = false on all of them\n/,
+    );
+    expect(await cluster.query("SELECT node FROM nodes WHERE state = 'up' ORDER BY node")).to.deep.equal([
+      { node: "a" },
+      { node: "b" },
+    ]);
+  });
+
   it("shows in the list of nodes, with their load", async () => {
     const { dir } = cluster.node("a");
     const { stdout } = await run(
@@ -52,6 +67,7 @@ describe("joining a cluster", function () {
     expect(titles).to.match(/^NODE +STATE +VERSION +RUNNING +QUEUED +PROCESSES +JOINED +ADDRESS$/);
     expect(rows.map((row) => row.split(/ +/).slice(0, 2))).to.deep.equal([
       ["a", "up"],
+      ["apart", "left"],
       ["b", "up"],
     ]);
   });

@@ -43,6 +43,8 @@ export interface NodeOptions {
   /** Modules that the process imports first: a fault in the gateway's own code. */
   readonly imports?: readonly string[];
   readonly args?: readonly string[];
+  /** Mounted over the work folder, for this node alone: as where the shared volume is not mounted. */
+  readonly ownWork?: string | undefined;
 }
 
 /** One gateway process of a cluster, with folders of its own. It can be started again after its end. */
@@ -87,7 +89,12 @@ export class ClusterNode {
   async start(): Promise<void> {
     this.#write();
     const { prefix = [] } = this.options.place ?? {};
-    const [command = process.execPath, ...args] = [...prefix, process.execPath, ...this.#command()];
+    const [command = process.execPath, ...args] = [
+      ...prefix,
+      ...this.#mount(),
+      process.execPath,
+      ...this.#command(),
+    ];
     const child = spawn(command, args, {
       cwd: this.dir,
       env: this.#environment(),
@@ -165,6 +172,15 @@ export class ClusterNode {
 
   get #address(): string {
     return this.options.place?.address ?? "127.0.0.1";
+  }
+
+  /** What the command is started with. It keeps the process id. */
+  #mount(): string[] {
+    const { ownWork, dir } = this.options;
+    if (ownWork === undefined) return [];
+    mkdirSync(ownWork, { recursive: true });
+    const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+    return ["unshare", "-rm", "sh", "-c", script, "sh", ownWork, join(dir, "work")];
   }
 
   #command(): string[] {

@@ -31,7 +31,7 @@ describe("nodes on the tables of a ledger", () => {
       ownTurns: (of) => ledger.turns.running(of),
       self: { node: name, url: `http://${name}:3000`, configDigest: "keys=1", version: "1" },
       leaseSecs: LEASE_SECS,
-      sharedWorkdirs: true,
+      sharedWorkdirs: undefined,
       secret: "shared-by-all-nodes",
       log: pino({ level: "silent" }),
       clock: machine,

@@ -1,3 +1,4 @@
+import { auditContract } from "./audit-contract.js";
 import { epochsContract } from "./epochs-contract.js";
 import { idempotencyContract } from "./idempotency-contract.js";
 import { keyPlacesContract } from "./key-places-contract.js";
@@ -24,6 +25,7 @@ export function ledgerContract(
   age: (dataDir: string, ms: number) => Promise<void>,
   { alone } = { alone: true },
 ): void {
+  auditContract(openLedger);
   sessionContract(openLedger);
   turnContract(openLedger);
   turnSearchContract(openLedger);

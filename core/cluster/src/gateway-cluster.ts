@@ -21,6 +21,8 @@ import { ClusterNode } from "./node.js";
 import { type NodeWork, nodeWork } from "./node-work.js";
 import { LostAnswers, Passing } from "./passing/index.js";
 import { SessionClaims } from "./session-claims.js";
+import { ClusterGuesses } from "./shared-guesses.js";
+import { SharedWorkdirs } from "./shared-workdirs.js";
 import { type Timing, timingOf } from "./timing.js";
 import { Undertaker } from "./undertaker.js";
 import { lives } from "./watch.js";
@@ -33,8 +35,8 @@ export interface GatewayClusterOptions {
   readonly ownTurns: (of: NodeStart) => Promise<readonly TurnRecord[]>;
   readonly self: NewNode;
   readonly leaseSecs: number;
-  /** Whether all nodes have the same working directories. */
-  readonly sharedWorkdirs: boolean;
+  /** The base folder of the working directories, if all nodes have the same; else sessions are pinned to their nodes. */
+  readonly sharedWorkdirs: string | undefined;
   /** Signs what is passed on. */
   readonly secret: string;
   readonly log: Logger;
@@ -55,6 +57,7 @@ export class GatewayCluster implements Cluster {
   readonly secrets: ClusterSecrets;
   readonly passing: Passing;
   readonly keyPlaces: ClusterKeyPlaces;
+  readonly guesses: ClusterGuesses;
   readonly #clock: Clock;
   readonly #timing: Timing;
   readonly #node: ClusterNode;
@@ -71,14 +74,17 @@ export class GatewayCluster implements Cluster {
     this.#clock = clock;
     this.#timing = timing;
     this.ledger = ledger;
-    const node = new ClusterNode({ book, self, timing, clock, log });
+    const base = options.sharedWorkdirs;
+    const workdirs = base === undefined ? base : new SharedWorkdirs({ base, secret: options.secret, clock });
+    const node = new ClusterNode({ book, self, timing, clock, log, workdirs });
     this.#node = node;
     const recover = async (sessionId: string, claim: Claim) => this.#work?.recover(sessionId, claim);
-    const pins = !options.sharedWorkdirs;
+    const pins = base === undefined;
     this.ownership = new SessionClaims({ book, node, timing, clock, recover, pins, log });
     this.singletons = new ClusterSingletons({ book, node, timing, clock, log });
     this.secrets = new ClusterSecrets(book);
     this.keyPlaces = new ClusterKeyPlaces(ledger.keyPlaces, node);
+    this.guesses = new ClusterGuesses(ledger.pluginStore, log);
     this.passing = new Passing({
       secret: options.secret,
       ownership: this.ownership,

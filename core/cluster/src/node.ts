@@ -6,10 +6,12 @@ import {
   type NodeCondition,
   type NodeLoad,
   type NodeRecord,
+  type SeenBeat,
 } from "@claudeway/ports";
 import type { Logger } from "pino";
 import { areStill, checkAgreement, differingNodes } from "./agreement.js";
 import { type Clock, sleep } from "./clock.js";
+import type { SharedWorkdirs } from "./shared-workdirs.js";
 import { Term, type TermEnd } from "./term.js";
 import type { Timing } from "./timing.js";
 import { lives, Watch } from "./watch.js";
@@ -20,6 +22,8 @@ export interface NodeOptions {
   readonly timing: Timing;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Undefined: the nodes have working directories of their own. */
+  readonly workdirs?: Pick<SharedWorkdirs, "mark" | "check" | "missing" | "sweep"> | undefined;
 }
 
 /** What the rest of the gateway does for its node. */
@@ -116,19 +120,26 @@ export class ClusterNode {
   }
 
   /**
-   * Of nodes with another configuration, waits until one beats, or all were silent for a lease and are buried: where all nodes
+   * Of nodes with another configuration or other working directories, waits until one beats, or all were silent for a lease and are buried: where all nodes
    * were killed, no other would bury them, and none could join.
    */
   async #tellDead(): Promise<void> {
     const { self, clock, timing, log } = this.options;
     await this.#look();
-    const seen = differingNodes(self, this.#peers);
-    for (const { node, parts } of seen)
+    for (const { node, parts } of differingNodes(self, this.#peers))
       log.warn({ node, parts }, "a node has another configuration; waiting until it beats, or is buried");
-    for (let left = seen; left.length > 0 && areStill(left, seen); left = differingNodes(self, this.#peers)) {
+    const seen = await this.#doubtful();
+    for (let left = seen; left.length > 0 && areStill(left, seen); left = await this.#doubtful()) {
       await sleep(clock, timing.beat, this.#closed.signal);
       await this.#look();
     }
+  }
+
+  /** The nodes with which this one can't join, if they live. */
+  async #doubtful(): Promise<readonly SeenBeat[]> {
+    const { self, workdirs } = this.options;
+    const others = this.#peers.filter((other) => other.node !== self.node && lives(other));
+    return [...differingNodes(self, others), ...((await workdirs?.missing(others)) ?? [])];
   }
 
   async #enter(): Promise<boolean> {
@@ -144,6 +155,7 @@ export class ClusterNode {
       // Of two nodes that join at the same time, the later one gives way.
       await this.#look();
       checkAgreement(self, this.#peers, start.incarnation);
+      await this.#checkWorkdirs(term);
       this.#closed.signal.throwIfAborted();
     } catch (error) {
       term.end("left");
@@ -169,6 +181,16 @@ export class ClusterNode {
     throw new Error(
       `another gateway, at ${other.url}, joined as ${JSON.stringify(this.name)}; give each gateway its own cluster.node`,
     );
+  }
+
+  /** Rejects with a ConfigError if a living node that joined before has other working directories. */
+  async #checkWorkdirs({ start, fenced, leftMs }: Term): Promise<void> {
+    const { workdirs } = this.options;
+    if (workdirs === undefined) return;
+    await workdirs.mark(start);
+    const earlier = this.#peers.filter((other) => lives(other) && other.incarnation < start.incarnation);
+    await workdirs.check(earlier, leftMs / 2, fenced);
+    await workdirs.sweep([start, ...this.#peers.filter(lives)]);
   }
 
   async #run(term: Term): Promise<void> {

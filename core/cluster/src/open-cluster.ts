@@ -28,7 +28,7 @@ export function openGatewayCluster(
     ownTurns: (of) => ledger.turns.running(of),
     self: { node, url: advertise, configDigest: configDigest(loaded, secret, agreed), version },
     leaseSecs: lease_secs,
-    sharedWorkdirs: shared_workdirs,
+    sharedWorkdirs: shared_workdirs ? loaded.config.workdir : undefined,
     secret,
     log,
   });

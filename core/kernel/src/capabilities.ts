@@ -2,6 +2,8 @@ import type {
   Approval,
   ApprovalFilter,
   ApprovalPage,
+  AuditEvent,
+  AuditQuery,
   Caller,
   CommandName,
   CostGrouping,
@@ -32,6 +34,7 @@ import type {
   TurnStatistics,
 } from "@claudeway/ports";
 import type {
+  AuditLine,
   BackgroundTask,
   ContentBlock,
   EventKind,
@@ -123,6 +126,16 @@ export interface LedgerView {
   running(): Promise<readonly TurnRecord[]>;
   /** The response of an ended turn. */
   response(turnId: string): Promise<TurnResponse | undefined>;
+  /**
+   * The audit log's lines of turns that ended, or of approvals that were settled, latest first, at whatever gateway: as
+   * the ledger has them. On a single machine, read the files.
+   */
+  auditLines(kind: "turn" | "approval", query: AuditQuery): Promise<readonly LedgerLine[]>;
+}
+
+/** A line of the audit log that was made from the ledger. */
+export interface LedgerLine extends AuditEvent {
+  readonly line: AuditLine;
 }
 
 export interface NewSessionRequest {

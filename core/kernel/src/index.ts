@@ -14,6 +14,7 @@ export type {
   GatewayPaths,
   KeyLimit,
   Keys,
+  LedgerLine,
   LedgerView,
   Load,
   NewSessionRequest,

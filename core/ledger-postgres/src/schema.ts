@@ -143,8 +143,21 @@ CREATE TABLE key_places (
 CREATE INDEX key_places_by_key ON key_places (key_id);
 `.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"');
 
+const VERSION_6 = `
+ALTER TABLE turns ADD COLUMN audit TEXT COLLATE "C";
+ALTER TABLE approvals ADD COLUMN settled_at BIGINT;
+CREATE INDEX approvals_settled ON approvals ((coalesce(settled_at, asked_at)), seq) WHERE status <> 'pending';
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+export const MIGRATIONS: readonly string[] = [
+  VERSION_1,
+  VERSION_2,
+  VERSION_3,
+  VERSION_4,
+  VERSION_5,
+  VERSION_6,
+];
 
 /** Sets the next number of each table whose rows are numbered. */
 export const FOLLOW = Object.entries({

@@ -211,6 +211,12 @@ CREATE TABLE key_places (
 CREATE INDEX key_places_by_key ON key_places (key_id);
 `;
 
+const VERSION_14 = `
+-- What the audit log reports and no other column has; only a cluster reads it.
+ALTER TABLE turns ADD COLUMN audit TEXT;
+ALTER TABLE approvals ADD COLUMN settled_at INTEGER;
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -226,6 +232,7 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_11,
   VERSION_12,
   VERSION_13,
+  VERSION_14,
 ];
 
 /** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */

@@ -62,9 +62,10 @@ export class ApprovalTable {
   *#settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): Work<boolean> {
     const json = decision === undefined ? null : JSON.stringify(decision);
     const changed = yield* this.sql.run(
-      "UPDATE approvals SET status = ?, decision = ? WHERE id = ? AND status = 'pending'",
+      "UPDATE approvals SET status = ?, decision = ?, settled_at = ? WHERE id = ? AND status = 'pending'",
       status,
       json,
+      Date.now(),
       id,
     );
     return changed === 1;
@@ -137,7 +138,7 @@ function filtered({ keyId, sessionId, status }: ApprovalFilter): { where: string
 }
 
 /** The JSON in a row was written by `ask` and `settle`. */
-function toApproval(row: Row): Approval {
+export function toApproval(row: Row): Approval {
   const status = text(row, "status");
   if (!isStatus(status))
     throw new TypeError(`ledger: unknown status of an approval: ${JSON.stringify(status)}`);

@@ -36,6 +36,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     owners,
     shared,
     transcripts,
+    audit,
   } = tables;
   let open = true;
   const perform = async <Result>(work: () => Work<Result>, order?: string): Promise<Result> => {
@@ -183,6 +184,10 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       read: performed((conversation, after) => transcripts.read(conversation, after)),
       append: performed((claim, part, after) => transcripts.append(claim, part, after)),
       setLacking: performed((claim, isLacking) => transcripts.setLacking(claim, isLacking)),
+    },
+    audit: {
+      turns: performed((query) => audit.turns(query)),
+      approvals: performed((query) => audit.approvals(query)),
     },
     async checkFile() {
       if (!open) throw new LedgerError("the ledger is closed");

@@ -1,4 +1,5 @@
 import { ApprovalTable } from "./approvals.js";
+import { AuditTable } from "./audit.js";
 import { GrantTable } from "./grants.js";
 import { IdempotencyTable } from "./idempotency.js";
 import { KeyPlaceTable } from "./key-places.js";
@@ -31,6 +32,7 @@ export interface LedgerTables {
   readonly owners: OwnerTable;
   readonly shared: SharedTable;
   readonly transcripts: TranscriptTable;
+  readonly audit: AuditTable;
 }
 
 export function ledgerTables(sql: Sql): LedgerTables {
@@ -53,5 +55,6 @@ export function ledgerTables(sql: Sql): LedgerTables {
     owners: new OwnerTable(sql),
     shared: new SharedTable(sql),
     transcripts: new TranscriptTable(sql),
+    audit: new AuditTable(sql),
   };
 }

@@ -20,6 +20,7 @@ import {
   type TurnUsage,
 } from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
+import { lineRestOf } from "./audit.js";
 import { holdKey } from "./idempotency.js";
 import { MayHave } from "./may-have.js";
 import { nanoOf } from "./money.js";
@@ -317,7 +318,7 @@ export class TurnTable {
     const seq = integer(turn, "seq");
     yield* this.sql.send(
       `UPDATE turns SET ${USED}, "end" = ?, ended_at = ?, answered_by = ?, duration_ms = ?, queued_ms = ?, exit_code = ?,
-         first_token_ms = ?, process = ?, parked = NULL
+         first_token_ms = ?, process = ?, audit = ?, parked = NULL
        WHERE seq = ?`,
       ...columnsOf(booked),
       outcome.end,
@@ -328,6 +329,7 @@ export class TurnTable {
       outcome.exitCode,
       outcome.firstTokenMs === undefined ? null : Math.round(outcome.firstTokenMs),
       outcome.process ?? null,
+      lineRestOf(outcome),
       seq,
     );
     yield* this.sql.send(

@@ -1,4 +1,6 @@
 import type { AuditLine } from "@claudeway/schemas";
+import type { Approval } from "./approvals.js";
+import type { EndedTurn, Instant, TurnRecord } from "./turn-record.js";
 
 type With<Field extends keyof AuditLine> = AuditLine & Required<Pick<AuditLine, Field>>;
 
@@ -33,4 +35,47 @@ export interface AuditLog {
   flush(): Promise<void>;
   /** Flushes; later lines are ignored. */
   close(): Promise<void>;
+}
+
+/** A position in the order of the ledger's events: by time, then by the number of the row. */
+export interface AuditPosition {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly seq: number;
+}
+
+export interface AuditQuery {
+  /** At this time or later. */
+  readonly since: Instant;
+  /** Before this time. */
+  readonly until: Instant;
+  readonly keyId?: string | undefined;
+  /** The position of the last event of an earlier answer: older ones follow. */
+  readonly before?: AuditPosition | undefined;
+  readonly limit: number;
+}
+
+/** Something that the audit log reports, as the ledger has it. */
+export interface AuditEvent {
+  readonly position: AuditPosition;
+  /** In a cluster: the node that ran the turn last. */
+  readonly node?: string | undefined;
+}
+
+/** A turn that ended. */
+export interface TurnAuditEvent extends AuditEvent {
+  readonly turn: TurnRecord & { readonly ended: EndedTurn };
+  readonly error: string | null;
+  readonly accounts?: readonly string[] | undefined;
+}
+
+/** A tool call that was decided, has expired or was withdrawn. */
+export interface ApprovalAuditEvent extends AuditEvent {
+  readonly approval: Approval;
+}
+
+/** What the audit log reports of turns and approvals, read from their rows, latest first. So it outlives every machine. */
+export interface AuditBook {
+  turns(query: AuditQuery): Promise<readonly TurnAuditEvent[]>;
+  approvals(query: AuditQuery): Promise<readonly ApprovalAuditEvent[]>;
 }

@@ -70,6 +70,20 @@ export interface Singletons {
   lead(name: string, work: (lost: AbortSignal) => Promise<void>, stop: AbortSignal): Promise<void>;
 }
 
+/** How long whoever failed so often has to wait, in ms. */
+export type WaitAfter = (failures: number) => number;
+
+/** Refused attempts, such as to log in, over all nodes. No method rejects: while the database is away, nothing is known. */
+export interface SharedGuesses {
+  /**
+   * Milliseconds until `who` may try; 0: now. Where it had to wait before, this attempt is then the only one of all nodes
+   * for as long as after another failure.
+   */
+  enter(who: string, waitAfter: WaitAfter): Promise<number>;
+  failed(who: string, waitAfter: WaitAfter): Promise<void>;
+  succeeded(who: string): Promise<void>;
+}
+
 /** The running turns of keys with a limit of their own, over all nodes. */
 export interface KeyPlaces {
   /** A place for a turn of the key; undefined while `limit` of them run. */

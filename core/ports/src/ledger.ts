@@ -9,6 +9,7 @@ import type {
   GrantPage,
   SessionGrant,
 } from "./approvals.js";
+import type { AuditBook } from "./audit.js";
 import type { Claim } from "./claim.js";
 import type { KeyPlaceBook, NewOwner, NodeBook, NodeStart } from "./cluster.js";
 import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engine.js";
@@ -46,6 +47,8 @@ export interface Ledger {
   readonly nodes: NodeBook;
   /** Used in a cluster only: turns of keys with a limit over all nodes. */
   readonly keyPlaces: KeyPlaceBook;
+  /** Read in a cluster only, where no machine has the audit files of all. */
+  readonly audit: AuditBook;
   /** Rejects with a LedgerError if the storage that was opened is no longer there. */
   checkFile(): Promise<void>;
   /** Releases the storage, so that another gateway may open it. A second call does nothing. */

@@ -1,5 +1,13 @@
 import type { Claim } from "./claim.js";
-import type { KeyPlaces, NodeLoad, NodeRecord, Ownership, SharedSecrets, Singletons } from "./cluster.js";
+import type {
+  KeyPlaces,
+  NodeLoad,
+  NodeRecord,
+  Ownership,
+  SharedGuesses,
+  SharedSecrets,
+  Singletons,
+} from "./cluster.js";
 import type { Engine, ProcessGuard, StopReason } from "./engine.js";
 import type { Ledger } from "./ledger.js";
 import type { PassingOn } from "./passing.js";
@@ -57,6 +65,7 @@ export interface Cluster {
   readonly secrets: SharedSecrets;
   readonly passing: PassingOn;
   readonly keyPlaces: KeyPlaces;
+  readonly guesses: SharedGuesses;
   /** The name of this node. */
   readonly node: string;
   readonly condition: NodeCondition;

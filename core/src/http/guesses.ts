@@ -1,4 +1,4 @@
-import { clientError, type GatewayError } from "@claudeway/ports";
+import { clientError, type GatewayError, type SharedGuesses } from "@claudeway/ports";
 
 /** Failures before any delay. */
 const FREE_FAILURES = 3;
@@ -25,9 +25,8 @@ export class GuessThrottle {
   /** Milliseconds until `who` may try again; 0 if now. */
   waitMs(who: string): number {
     const failures = this.#recent(who);
-    if (failures === undefined || failures.count < FREE_FAILURES) return 0;
-    const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures.count - FREE_FAILURES));
-    return Math.max(0, failures.at + wait - this.now());
+    if (failures === undefined) return 0;
+    return Math.max(0, failures.at + waitAfter(failures.count) - this.now());
   }
 
   /** Throws TOO_MANY_REQUESTS while `who` has to wait. */
@@ -71,6 +70,39 @@ export class GuessThrottle {
   #recent(who: string): Failures | undefined {
     const failures = this.#failures.get(who);
     return failures !== undefined && this.now() - failures.at < FORGOTTEN_MS ? failures : undefined;
+  }
+}
+
+function waitAfter(failures: number): number {
+  if (failures < FREE_FAILURES) return 0;
+  return Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - FREE_FAILURES));
+}
+
+/**
+ * The same over all gateways of a cluster: an attempt has to be allowed by this gateway's own count, which also holds while
+ * the shared one can't be read, and by the shared one.
+ */
+export class SharedThrottle {
+  constructor(
+    private readonly own: GuessThrottle,
+    private readonly shared: SharedGuesses | undefined,
+  ) {}
+
+  /** See `GuessThrottle`. The outcome is counted when what the returned function returns has resolved. */
+  async begin(who: string): Promise<(outcome: "failed" | "succeeded" | "neither") => Promise<void>> {
+    const end = this.own.begin(who);
+    const waitMs = (await this.shared?.enter(who, waitAfter)) ?? 0;
+    if (waitMs > 0) {
+      end(false);
+      throw tooMany(Math.ceil(waitMs / 1000));
+    }
+    return async (outcome) => {
+      end(outcome === "failed");
+      if (outcome === "failed") await this.shared?.failed(who, waitAfter);
+      if (outcome !== "succeeded") return;
+      this.own.succeeded(who);
+      await this.shared?.succeeded(who);
+    };
   }
 }
 

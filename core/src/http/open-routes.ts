@@ -4,7 +4,7 @@ import { bearerOf, type Keyring } from "./auth.js";
 import type { Authentication } from "./authentication.js";
 import { networkOf } from "./client-address.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
-import type { GuessThrottle } from "./guesses.js";
+import type { SharedThrottle } from "./guesses.js";
 import { IncomingRequest } from "./incoming.js";
 import { headOf } from "./request-info.js";
 
@@ -18,7 +18,7 @@ export interface OpenRoutes {
 export interface OpenRoutesOptions {
   readonly keyring: Keyring;
   readonly authentication: Authentication;
-  readonly guesses: GuessThrottle;
+  readonly guesses: SharedThrottle;
   /** Returns undefined if the route requires a key. */
   readonly openRoutes: (ctx: GatewayContext) => OpenRoutes | undefined;
 }
@@ -54,7 +54,7 @@ export function slowStrangers({
       return next();
     }
     const who = `${routes.prefix} ${networkOf(ctx.state.clientAddress)}`;
-    const end = guesses.begin(who);
+    const end = await guesses.begin(who);
     ctx.state.known = keyring.find(secretOf(ctx) ?? "") !== undefined;
     let failed = false;
     try {
@@ -66,8 +66,7 @@ export function slowStrangers({
     } finally {
       // A route sets this when it authenticates the sender.
       const isIn = ctx.state.caller !== undefined;
-      end(failed && !isIn);
-      if (isIn && !failed) guesses.succeeded(who);
+      await end(failed === isIn ? "neither" : isIn ? "succeeded" : "failed");
     }
   }
 }

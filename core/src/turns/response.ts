@@ -207,8 +207,13 @@ function failureOf({
   };
 }
 
+/** What a turn's line in the audit log has of its outcome. */
+type ReportedOutcome = Omit<TurnOutcome, "response"> & {
+  readonly response: Pick<TurnResponse, "success" | "tokens" | "cost_usd" | "error">;
+};
+
 /** A turn's line in the audit log. */
-export function auditLine(info: TurnInfo, outcome: TurnOutcome, timestamp: string): TurnAuditLine {
+export function auditLine(info: TurnInfo, outcome: ReportedOutcome, timestamp: string): TurnAuditLine {
   const { response } = outcome;
   return {
     timestamp,

@@ -70,7 +70,7 @@ export function adminRouter(parts: AdminParts): Router {
   requestRoutes(router, { ledger, prompts: feed.prompts, approvals: parts.approvals });
   sessionRoutes(router, { ...parts, prompts: feed.prompts, work: feed.work });
   approvalRoutes(router, { ...parts, prompts: feed.prompts });
-  logRoutes(router, control, peers);
+  logRoutes(router, { control, ledger, peers });
   moneyRoutes(router, ledger, control);
   pluginRoutes(router, control, feed);
   pluginPageRoutes(router, control);

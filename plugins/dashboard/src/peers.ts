@@ -20,7 +20,13 @@ export class Peers {
   /** The other living gateways; empty on a single machine. */
   async others(): Promise<readonly NodeView[]> {
     const nodes = (await this.control.nodes()) ?? [];
-    return nodes.filter(({ self, state }) => !self && (state === "up" || state === "draining"));
+    return nodes.filter((node) => !node.self && lives(node));
+  }
+
+  /** The names of the gateways that do not live. */
+  async away(): Promise<readonly string[]> {
+    const nodes = (await this.control.nodes()) ?? [];
+    return nodes.filter((node) => !node.self && !lives(node)).map(({ node }) => node);
   }
 
   /** Whether this gateway has to ask others, now or later: not on a single machine, and not if another one asks. */
@@ -50,7 +56,12 @@ export class Peers {
   }
 }
 
-function isOfPeer(ctx: Context): boolean {
+export function lives({ state }: Pick<NodeView, "state">): boolean {
+  return state === "up" || state === "draining";
+}
+
+/** Whether another gateway asks for this one's part. */
+export function isOfPeer(ctx: Context): boolean {
   return ctx.get(ASKED) !== "";
 }
 

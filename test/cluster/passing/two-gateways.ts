@@ -132,6 +132,7 @@ export class TwoGateways {
         marker: "",
         shared: true,
         singletons: { lead: async () => undefined },
+        redact: (json) => json,
       }),
     );
     await kernel.enable({ plugins, sections: {} });

@@ -18,6 +18,8 @@ const NODE_A = {
   state: "up",
 } as Partial<NodeView> as NodeView;
 
+const NO_LINES = { auditLines: async () => [], byKey: async () => [] };
+
 describe("dashboard: the log of several gateways", () => {
   const servers: Server[] = [];
   let nodes: NodeView[];
@@ -40,7 +42,7 @@ describe("dashboard: the log of several gateways", () => {
     nodes = [NODE_A, { ...NODE_A, node: "b", self: false, url: other }];
     const control = { logDir, nodes: async () => nodes } as Partial<GatewayControl> as GatewayControl;
     const router = new Router();
-    logRoutes(router, control, new Peers(control));
+    logRoutes(router, { control, ledger: NO_LINES, peers: new Peers(control) });
     url = await serve(createServer(new Koa().use(router.routes()).callback()));
   });
   afterEach(() => {

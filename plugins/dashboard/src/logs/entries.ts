@@ -19,7 +19,7 @@ const FIELD = {
 export interface LogEntry extends AuditLine {
   /** Folder, month and offset: the id of a line never changes. */
   readonly id: string;
-  /** In a cluster: the gateway that wrote it. */
+  /** In a cluster: the gateway that wrote it, or that ran the turn. */
   readonly node?: string;
 }
 
@@ -28,10 +28,19 @@ export interface LogFilter {
   readonly kind?: Kind | undefined;
   /** Anywhere in the line, case-insensitive. */
   readonly search?: string | undefined;
+  /** No lines of these kinds. */
+  readonly without?: readonly Kind[] | undefined;
   /** Prefix of the timestamp: `2026-03`, `2026-03-12`. */
   readonly date: string;
   /** Only lines later than this: ISO 8601, UTC. */
   readonly after?: string | undefined;
+}
+
+/** In a cluster, lines of these kinds are read from the ledger: they outlive the machine that wrote them. */
+export const IN_LEDGER = ["turn", "approval"] as const satisfies readonly Kind[];
+
+export function isOf(line: AuditLine, kinds: readonly Kind[]): boolean {
+  return kinds.some((kind) => line[FIELD[kind]] !== undefined);
 }
 
 /** Converts lines to entries and applies a filter. */
@@ -66,7 +75,8 @@ export class LogReader {
 
   #wants(line: AuditLine): boolean {
     const { timestamp, level } = line;
-    const { date, after, level: wanted } = this.filter;
+    const { date, after, level: wanted, without = [] } = this.filter;
+    if (isOf(line, without)) return false;
     if (this.#field !== undefined && line[this.#field] === undefined) return false;
     if (!timestamp.startsWith(date) || (after !== undefined && timestamp <= after)) return false;
     return wanted === undefined || level === wanted;

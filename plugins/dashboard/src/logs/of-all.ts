@@ -1,35 +1,55 @@
-import { type NodeView, Refusal } from "@claudeway/core";
+import type { NodeView } from "@claudeway/core";
 import type { Context } from "../access/request.js";
 import { askingOf, type Peers } from "../peers.js";
-import type { LogPage } from "./page.js";
+import { IN_LEDGER, isOf, type LogEntry } from "./entries.js";
+import { fromCursor, type LogPage, toCursor } from "./page.js";
 
 export interface AllLogs {
   readonly ctx: Context;
   /** The name of this gateway. */
   readonly self: string;
-  readonly others: readonly NodeView[];
-  readonly peers: Pick<Peers, "fetch">;
+  readonly peers: Pick<Peers, "fetch" | "others" | "away">;
+  /** Reads this gateway's files, without what the ledger has; undefined: nothing else is asked for. */
+  readonly files: Read | undefined;
+  /** Reads lines of turns and approvals, of all gateways; undefined: they are not asked for. */
+  readonly ledger: Read | undefined;
 }
 
+/** Reads a page before a cursor, or the first one. */
+export type Read = (before: string | undefined) => Promise<LogPage>;
+
+/** A part of the log, and its name in the cursor. */
+type Part = readonly [name: string, page: LogPage | undefined];
+
+/** In a cursor, where nodes have their names. */
+const LEDGER = "";
+const NOTHING_LEFT: LogPage = { entries: [], total: 0, read_bytes: 0, before: null, folders: [] };
+
 /** The lines of every gateway, newest first. `before` has the cursor of each. */
-export async function logsOfAll(
-  { ctx, self, others, peers }: AllLogs,
-  own: (before: string | undefined) => Promise<LogPage>,
-): Promise<LogPage> {
+export async function logsOfAll({ ctx, self, peers, files, ledger }: AllLogs): Promise<LogPage> {
   const { before } = ctx.query;
   const cursors = typeof before === "string" ? fromCursor(before) : undefined;
-  const cursorOf = (node: string) => (cursors === undefined ? undefined : (cursors[node] ?? null));
-  const ask = async (node: NodeView): Promise<[string, LogPage | undefined]> => [
-    node.node,
-    await askOne(ctx, node, cursorOf(node.node), peers).catch(() => undefined),
-  ];
-  const pages = await Promise.all([ownPage(self, cursorOf(self), own), ...others.map(ask)]);
-  const answered = pages.flatMap(([node, page]) => (page === undefined ? [] : [{ node, page }]));
-  const left = answered.flatMap(({ node, page }) =>
-    page.before === null ? [] : [[node, page.before] as const],
+  const part = async (name: string, read: Read | undefined): Promise<Part> => {
+    if (read === undefined || (cursors !== undefined && cursors[name] === undefined))
+      return [name, NOTHING_LEFT];
+    const cursor = cursors?.[name];
+    return [name, await read(typeof cursor === "string" ? cursor : undefined)];
+  };
+  const ask = async (node: NodeView): Promise<Part> =>
+    part(node.node, (cursor) => askOne(ctx, node, cursor, peers)).catch(() => [node.node, undefined]);
+  const others = files === undefined ? [] : await peers.others();
+  const parts = await Promise.all([part(LEDGER, ledger), part(self, files), ...others.map(ask)]);
+  const away = files === undefined ? [] : await peers.away();
+  return { ...joined(parts), missing: [...parts.flatMap(([name, page]) => (page ? [] : [name])), ...away] };
+}
+
+function joined(parts: readonly Part[]): LogPage {
+  const answered = parts.flatMap(([name, page]) => (page === undefined ? [] : [{ name, page }]));
+  const left = answered.flatMap(({ name, page }) =>
+    page.before === null ? [] : [[name, page.before] as const],
   );
   const entries = answered
-    .flatMap(({ node, page }) => page.entries.map((entry) => ({ ...entry, id: `${node}/${entry.id}`, node })))
+    .flatMap(({ name, page }) => page.entries.map((entry) => entryOf(entry, name)))
     .sort((one, other) => (one.timestamp < other.timestamp ? 1 : one.timestamp > other.timestamp ? -1 : 0));
   return {
     entries,
@@ -37,34 +57,29 @@ export async function logsOfAll(
     read_bytes: answered.reduce((sum, { page }) => sum + page.read_bytes, 0),
     before: left.length === 0 ? null : toCursor(Object.fromEntries(left)),
     folders: [...new Set(answered.flatMap(({ page }) => page.folders))].sort(),
-    missing: pages.flatMap(([node, page]) => (page === undefined ? [node] : [])),
   };
 }
 
-const NOTHING_LEFT: LogPage = { entries: [], total: 0, read_bytes: 0, before: null, folders: [] };
-
-async function ownPage(
-  self: string,
-  cursor: unknown,
-  own: (before: string | undefined) => Promise<LogPage>,
-): Promise<[string, LogPage]> {
-  return [self, cursor === null ? NOTHING_LEFT : await own(typeof cursor === "string" ? cursor : undefined)];
+function entryOf(entry: LogEntry, name: string): LogEntry {
+  // The ledger's have their node where it is known.
+  return { ...entry, id: `${name || "ledger"}/${entry.id}`, ...(name !== LEDGER && { node: name }) };
 }
 
+/** Rejects if the node does not answer with a page. */
 async function askOne(
   ctx: Context,
   node: NodeView,
-  cursor: unknown,
+  cursor: string | undefined,
   peers: Pick<Peers, "fetch">,
-): Promise<LogPage | undefined> {
-  if (cursor === null) return NOTHING_LEFT;
+): Promise<LogPage> {
   const query = new URLSearchParams(ctx.querystring);
   query.delete("before");
-  if (typeof cursor === "string") query.set("before", cursor);
+  if (cursor !== undefined) query.set("before", cursor);
   const response = await peers.fetch(node, askingOf(ctx, `/admin/logs?${query}`));
-  if (!response.ok) return undefined;
-  const page: unknown = await response.json();
-  return isPage(page) ? page : undefined;
+  const page: unknown = response.ok ? await response.json() : undefined;
+  if (!isPage(page)) throw new Error(`node ${node.node} answered ${response.status}`);
+  // One of an earlier version answers with all of its lines.
+  return { ...page, entries: page.entries.filter((entry) => !isOf(entry, IN_LEDGER)) };
 }
 
 function isPage(value: unknown): value is LogPage {
@@ -78,24 +93,4 @@ function isPage(value: unknown): value is LogPage {
     "before" in value &&
     (value.before === null || typeof value.before === "string")
   );
-}
-
-export function toCursor(positions: Readonly<Record<string, number | string>>): string {
-  return Buffer.from(JSON.stringify(positions)).toString("base64url");
-}
-
-/** What an earlier response gave as `before`. Throws a `Refusal` for anything else. */
-export function fromCursor(cursor: string): Readonly<Record<string, unknown>> {
-  const positions = parse(Buffer.from(cursor, "base64url").toString());
-  if (typeof positions !== "object" || positions === null)
-    throw new Refusal(400, "before must be the value from an earlier response");
-  return { ...positions };
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }

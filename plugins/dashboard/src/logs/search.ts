@@ -1,6 +1,7 @@
 import { type LogEntry, type LogFilter, LogReader } from "./entries.js";
 import { logFolders, monthFiles } from "./files.js";
-import { LogSource, type ReadBudget } from "./source.js";
+import { merge, type ReadBudget } from "./merge.js";
+import { LogSource } from "./source.js";
 
 /** Bytes read per request, so that a search is quick. Another request continues where this one stopped. */
 const BUDGET_BYTES = 48 * 1024 * 1024;
@@ -41,28 +42,6 @@ export async function searchLogs(logDir: string, query: LogQuery): Promise<LogPa
   } finally {
     await Promise.all(sources.map((source) => source.close()));
   }
-}
-
-async function merge(sources: readonly LogSource[], limit: number, budget: ReadBudget): Promise<LogEntry[]> {
-  const entries: LogEntry[] = [];
-  while (entries.length < limit) {
-    const newest = newestOf(sources);
-    if (newest?.head === undefined) break;
-    entries.push(newest.head);
-    await newest.advance();
-    // A file that ran out of budget may hold a newer line than the others.
-    if (budget.left <= 0 && newest.head === undefined && newest.position > 0) break;
-  }
-  return entries;
-}
-
-function newestOf(sources: readonly LogSource[]): LogSource | undefined {
-  let newest: LogSource | undefined;
-  for (const source of sources) {
-    if (source.head === undefined) continue;
-    if (newest?.head === undefined || source.head.timestamp > newest.head.timestamp) newest = source;
-  }
-  return newest;
 }
 
 function cursorOf(sources: readonly LogSource[]): Record<string, number> | undefined {

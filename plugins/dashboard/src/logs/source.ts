@@ -1,15 +1,11 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { LogEntry, LogReader } from "./entries.js";
 import type { LogFile } from "./files.js";
+import type { EntrySource, ReadBudget } from "./merge.js";
 import { type Line, type Lines, readBackwards } from "./tail.js";
 
-/** How many bytes one response may read from all files together. */
-export interface ReadBudget {
-  left: number;
-}
-
 /** The matching entries of one file, newest first. */
-export class LogSource {
+export class LogSource implements EntrySource {
   readonly #name: string;
   readonly #chunks: AsyncGenerator<Lines, void>;
   #lines: readonly Line[] = [];
@@ -57,6 +53,10 @@ export class LogSource {
   /** Where the next request continues: before the head if it is returned now, else after it. */
   get resume(): number {
     return this.head === undefined ? this.position : this.#endOfHead;
+  }
+
+  get isAtEnd(): boolean {
+    return this.position === 0;
   }
 
   close(): Promise<void> {

@@ -316,7 +316,10 @@ export const SCHEMAS: Part = named({
           {
             ...LOG_LINE,
             ...LOG_DETAILS,
-            node: { ...TEXT, description: "In a cluster: the gateway that wrote it." },
+            node: {
+              ...TEXT,
+              description: "In a cluster: the gateway that wrote the line, or that ran the turn.",
+            },
           },
           { optional: [...Object.keys(LOG_DETAILS), "node"] },
         ),
@@ -328,7 +331,11 @@ export const SCHEMAS: Part = named({
         description: "Send it as `before` to get older lines. Null on the last page.",
       },
       folders: list(TEXT),
-      missing: { ...list(TEXT), description: "In a cluster: the gateways that did not answer." },
+      missing: {
+        ...list(TEXT),
+        description:
+          "In a cluster: the gateways whose lines of requests are missing. Turns and approvals are there: they are read from the ledger.",
+      },
     },
     { optional: ["missing"] },
   ),

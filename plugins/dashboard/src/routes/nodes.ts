@@ -1,7 +1,7 @@
 import { type GatewayControl, type NodeView, type PluginPage, Refusal } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { Context } from "../access/request.js";
-import { askingOf, type Peers } from "../peers.js";
+import { askingOf, lives, type Peers } from "../peers.js";
 import { param } from "../query.js";
 
 /** The gateways of a cluster. */
@@ -86,9 +86,9 @@ async function setDraining(ctx: Context, { control, peers }: Parts, draining: bo
 
 async function find(control: GatewayControl, name: string): Promise<NodeView> {
   const nodes = (await control.nodes()) ?? [];
-  const node = nodes.find((one) => one.node === name && (one.state === "up" || one.state === "draining"));
+  const node = nodes.find((one) => one.node === name && lives(one));
   if (node !== undefined) return node;
-  const known = nodes.filter(({ state }) => state === "up" || state === "draining");
+  const known = nodes.filter(lives);
   const names = known.map((one) => one.node).join(", ") || "none: this gateway is alone";
   throw new Refusal(404, `unknown node ${JSON.stringify(name)}; living nodes: ${names}`);
 }

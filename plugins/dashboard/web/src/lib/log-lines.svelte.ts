@@ -22,6 +22,8 @@ export class LogLines {
   /** Cursor of the older lines; null if there are none. */
   before = $state<string | null>(null);
   searchedBytes = $state(0);
+  /** Gateways whose lines of requests are missing. */
+  missing = $state.raw<readonly string[]>([]);
   #filter: LogFilter = { key_id: "", level: "", kind: "", search: "", date: "" };
 
   /** Starts over with another filter. */
@@ -55,6 +57,7 @@ export class LogLines {
       this.entries = merged(this.entries, page.entries);
       this.before = page.before;
       this.folders = page.folders;
+      this.missing = page.missing ?? [];
       this.searchedBytes += page.read_bytes;
       this.error = "";
     } catch (error) {
