@@ -36,6 +36,7 @@ const CHAPTERS = {
   "ports/quota": ["quota-counters", "Claims and states of counters"],
   "kernel/plugin-store": ["store", "The store of a plugin"],
   "ports/plugin-store": ["store-results", "Results of the store"],
+  "ports/cluster": ["workload", "Work of nodes"],
   "ports/node": ["nodes", "Nodes of a cluster"],
   "ports/turns": ["turns", "Turns"],
   "ports/options": ["turn-options", "Options of turns"],

@@ -105,6 +105,7 @@ export {
   type NewSession,
   type NewTurn,
   type NodeView,
+  type NodeWorkload,
   type Overview,
   type PageQuery,
   type ParkedForDecision,

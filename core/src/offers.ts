@@ -126,6 +126,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
       turn: (id) => ledger.turns.get(id),
       running: () => ledger.turns.running(),
       response: (turnId) => ledger.turns.response(turnId),
+      workload: (since) => ledger.nodes.workload(since),
       auditLines: ledgerLines(ledger.audit, parts.redact),
     },
     storage: (plugin) => {

@@ -162,6 +162,10 @@ export class MemoryBook implements NodeBook {
       .map(turnOf);
   }
 
+  async workload(): Promise<[]> {
+    return [];
+  }
+
   async secret(name: string, made: Buffer): Promise<Buffer> {
     await this.#reach();
     const secret = this.shared.secrets.get(name) ?? made;

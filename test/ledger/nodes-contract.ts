@@ -312,6 +312,28 @@ export function nodesContract(openLedger: OpenLedger): void {
       expect(await last("one")).to.deep.equal([early.id]);
     });
 
+    it("counts the work of each node, and the sessions that it took over", async () => {
+      const [first, second] = [await session({ owner: one }), await session({ owner: two })];
+      const asking = await begun(first);
+      await ledger.approvals.ask(newApproval(asking));
+      const parked = await begun(second);
+      await ledger.turns.park(parked.id, { ...PARKING, parked: parkedForLimit() });
+      // One session goes from one node to the other.
+      const third = await session({ owner: one });
+      const ended = await begun(third);
+      await ledger.turns.end(ended.id, outcome(ended, USED), { at: NOON });
+      await ledger.nodes.release(one, third.id, 0);
+      const claimed = await ledger.nodes.claim(two, third.id);
+      if (typeof claimed !== "object" || !("epoch" in claimed)) throw new Error("not claimed");
+      await begun(third, claimed.epoch);
+      const work = await ledger.nodes.workload("2026-03-01T00:00:00.000Z");
+      expect(work).to.deep.equal([
+        { node: "one", sessions: 1, waiting: 1, parked: 0, takenOver: 0 },
+        { node: "two", sessions: 2, waiting: 0, parked: 1, takenOver: 1 },
+      ]);
+      expect((await ledger.nodes.workload("2026-04-01T00:00:00.000Z"))[1]).to.include({ takenOver: 0 });
+    });
+
     it("keeps the first secret of a name", async () => {
       const made = Buffer.from([0, 1, 254, 255]);
       expect((await ledger.nodes.secret("links", made)).equals(made)).to.equal(true);

@@ -12,10 +12,12 @@ import type {
   Decision,
   Frame,
   HistoryMessage,
+  Instant,
   KeyTotals,
   ModelName,
   ModelTotalsRow,
   NodeView,
+  NodeWorkload,
   Overview,
   PageQuery,
   PromptText,
@@ -126,6 +128,8 @@ export interface LedgerView {
   running(): Promise<readonly TurnRecord[]>;
   /** The response of an ended turn. */
   response(turnId: string): Promise<TurnResponse | undefined>;
+  /** The work of the nodes of a cluster: what each has to do, and how many sessions it took over since. */
+  workload(since: Instant): Promise<readonly NodeWorkload[]>;
   /**
    * The audit log's lines of turns that ended, or of approvals that were settled, latest first, at whatever gateway: as
    * the ledger has them. On a single machine, read the files.

@@ -1,15 +1,18 @@
 import type {
+  Instant,
   JoinedNode,
   NewNode,
   NodeLoad,
   NodeRecord,
   NodeStart,
   NodeState,
+  NodeWorkload,
   SeenBeat,
 } from "@claudeway/ports";
 import type { Row } from "./rows.js";
 import { instant, integer, text } from "./rows.js";
 import type { Sql, Work } from "./sql.js";
+import { workloadOf } from "./workload.js";
 
 /** States of a start of a node that may have sessions and work for them. */
 export const LIVES = "state IN ('up', 'draining')";
@@ -86,6 +89,10 @@ export class NodeTable {
 
   *list(): Work<NodeRecord[]> {
     return (yield* this.sql.all("SELECT * FROM nodes ORDER BY node")).map(toNode);
+  }
+
+  workload(since: Instant): Work<NodeWorkload[]> {
+    return workloadOf(this.sql, since);
   }
 
   bury(seen: SeenBeat): Work<boolean> {

@@ -167,6 +167,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       join: performed((node) => nodes.join(node)),
       beat: beating((of, load, state) => nodes.beat(of, load, state)),
       list: beating(() => nodes.list()),
+      workload: performed((since) => nodes.workload(since)),
       bury: performed((seen) => nodes.bury(seen)),
       leave: performed((of) => nodes.leave(of)),
       claim: performed((by, sessionId) => owners.claim(by, sessionId)),

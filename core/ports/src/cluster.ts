@@ -143,6 +143,19 @@ export type ClaimOutcome =
   /** The node that asks was buried or replaced. */
   | "fenced";
 
+/** What the ledger has of the work of a node. */
+export interface NodeWorkload {
+  readonly node: string;
+  /** Sessions that it has now. */
+  readonly sessions: number;
+  /** Calls of its running turns that wait for a person. */
+  readonly waiting: number;
+  /** Turns that parked there, and wait for a person or a usage limit. */
+  readonly parked: number;
+  /** How often a session, after a turn at another node, had its next turn here; since the time that was asked for. */
+  readonly takenOver: number;
+}
+
 /** Nodes, who owns which session, and what dead nodes left. */
 export interface NodeBook {
   /**
@@ -172,6 +185,8 @@ export interface NodeBook {
   lostTurns(sessionId?: string): Promise<readonly TurnRecord[]>;
   /** Parked turns of free sessions and of this start's own that may go on: their call is settled, or they wait for a limit. */
   resumable(by: NodeStart): Promise<readonly TurnRecord[]>;
+  /** The work of all nodes that have or had some. Takeovers are counted among the latest 100,000 turns. */
+  workload(since: Instant): Promise<readonly NodeWorkload[]>;
   /** The secret of this name, made by the first caller. */
   secret(name: string, made: Buffer): Promise<Buffer>;
   /** Takes or keeps the lead; false while another start that is not dead has it. */

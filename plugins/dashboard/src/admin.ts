@@ -74,7 +74,7 @@ export function adminRouter(parts: AdminParts): Router {
   moneyRoutes(router, ledger, control);
   pluginRoutes(router, control, feed);
   pluginPageRoutes(router, control);
-  nodeRoutes(router, control, peers);
+  nodeRoutes(router, { control, ledger, peers });
   eventRoutes(router, feed, peers);
   return router;
 }

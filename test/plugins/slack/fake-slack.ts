@@ -71,6 +71,8 @@ export class FakeSlack {
   /** After so many milliseconds, an envelope that is not acknowledged is delivered again. */
   redeliverMs = 3000;
   connections = 0;
+  /** The most connections at once. */
+  mostConnected = 0;
   readonly #behaviours = new Map<string, Behaviour[]>();
   readonly #pending = new Map<string, Pending>();
   readonly #tickets = new Set<string>();
@@ -230,6 +232,7 @@ export class FakeSlack {
     this.#ws.handleUpgrade(request, socket, head, (client) => {
       this.connections++;
       this.#sockets.add(client);
+      this.mostConnected = Math.max(this.mostConnected, this.#sockets.size);
       client.once("close", () => this.#sockets.delete(client));
       client.on("message", (data) => this.#acknowledge(String(data)));
       const hello = { type: "hello", num_connections: this.#sockets.size, connection_info: { app_id: "A0" } };

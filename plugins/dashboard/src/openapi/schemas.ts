@@ -306,6 +306,13 @@ export const SCHEMAS: Part = named({
     running: COUNT,
     queued: COUNT,
     processes: COUNT,
+    sessions: { ...COUNT, description: "Sessions that the node has." },
+    waiting: { ...COUNT, description: "Calls of its running turns that wait for a person." },
+    parked: { ...COUNT, description: "Turns that parked there, and wait for a person or a usage limit." },
+    taken_over: {
+      ...COUNT,
+      description: "How often, in the last 24 hours, a session had a turn there after one at another node.",
+    },
     joined_at: TIME,
     here: { enum: ["here", null], description: "Whether it is the gateway that answers." },
   }),

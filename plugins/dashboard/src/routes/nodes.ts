@@ -1,4 +1,11 @@
-import { type GatewayControl, type NodeView, type PluginPage, Refusal } from "@claudeway/core";
+import {
+  type GatewayControl,
+  type LedgerView,
+  type NodeView,
+  type NodeWorkload,
+  type PluginPage,
+  Refusal,
+} from "@claudeway/core";
 import type Router from "@koa/router";
 import type { Context } from "../access/request.js";
 import { askingOf, lives, type Peers } from "../peers.js";
@@ -22,7 +29,10 @@ export const NODES_PAGE: PluginPage = {
         { title: "Running", field: "running", format: "number" },
         { title: "Queued", field: "queued", format: "number" },
         { title: "Processes", field: "processes", format: "number" },
-        { title: "Start", field: "incarnation", format: "number" },
+        { title: "Sessions", field: "sessions", format: "number" },
+        { title: "Calls waiting", field: "waiting", format: "number" },
+        { title: "Turns parked", field: "parked", format: "number" },
+        { title: "Taken over, 24 h", field: "taken_over", format: "number" },
         { title: "Joined", field: "joined_at", format: "ago" },
         { title: "Address", field: "url" },
         { title: "This page", field: "here", missing: "" },
@@ -50,23 +60,57 @@ export interface NodeRow extends Pick<NodeView, "node" | "state" | "version" | "
   readonly running: number;
   readonly queued: number;
   readonly processes: number;
+  /** Sessions that it has. */
+  readonly sessions: number;
+  /** Calls of its running turns that wait for a person. */
+  readonly waiting: number;
+  /** Turns that parked there, and wait for a person or a usage limit. */
+  readonly parked: number;
+  /** Sessions that came from another node with a turn of the last 24 hours. */
+  readonly taken_over: number;
   readonly joined_at: string;
   /** `here` for the gateway that answers. */
   readonly here: "here" | null;
 }
 
 /** `/nodes`: the gateways of the cluster, and draining them. */
-export function nodeRoutes(router: Router, control: GatewayControl, peers: Peers): void {
+export function nodeRoutes(router: Router, { ledger, ...parts }: NodeParts): void {
+  const workload = remembered(() => ledger.workload(new Date(Date.now() - TAKEN_MS).toISOString()));
   router.get("/nodes", async (ctx) => {
-    ctx.body = { nodes: ((await control.nodes()) ?? []).map(rowOf) } satisfies { nodes: NodeRow[] };
+    const nodes = await parts.control.nodes();
+    const work = nodes === undefined ? [] : await workload();
+    ctx.body = { nodes: (nodes ?? []).map((node) => rowOf(node, work)) } satisfies { nodes: NodeRow[] };
   });
-  router.post("/nodes/:node/drain", (ctx) => setDraining(ctx, { control, peers }, true));
-  router.post("/nodes/:node/resume", (ctx) => setDraining(ctx, { control, peers }, false));
+  router.post("/nodes/:node/drain", (ctx) => setDraining(ctx, parts, true));
+  router.post("/nodes/:node/resume", (ctx) => setDraining(ctx, parts, false));
 }
 
 interface Parts {
   readonly control: GatewayControl;
   readonly peers: Peers;
+}
+
+export interface NodeParts extends Parts {
+  readonly ledger: Pick<LedgerView, "workload">;
+}
+
+/** In how much time takeovers are counted. */
+const TAKEN_MS = 24 * 3_600_000;
+/** How long counts of the ledger are shown: pages ask again and again. */
+const REMEMBERED_MS = 5000;
+
+function remembered<T>(read: () => Promise<T>): () => Promise<T> {
+  let last: { readonly at: number; readonly value: Promise<T> } | undefined;
+  return () => {
+    const now = performance.now();
+    if (last !== undefined && now - last.at < REMEMBERED_MS) return last.value;
+    const value = read();
+    last = { at: now, value };
+    value.catch(() => {
+      last = undefined;
+    });
+    return value;
+  };
 }
 
 /** Each gateway drains itself: another one is asked to. */
@@ -97,17 +141,24 @@ function answerOf(response: Response | undefined): string {
   return response === undefined ? "did not answer" : `answered ${response.status}`;
 }
 
-function rowOf({ joinedAt, self, ...node }: NodeView): NodeRow {
+const NOTHING = { sessions: 0, waiting: 0, parked: 0, takenOver: 0 };
+
+function rowOf({ joinedAt, self, ...node }: NodeView, work: readonly NodeWorkload[]): NodeRow {
   const { node: name, state, version, url, incarnation, running, queued, processes } = node;
+  const { takenOver: taken_over, ...has } = work.find((one) => one.node === name) ?? NOTHING;
+  const { sessions, waiting, parked } = has;
   return {
     node: name,
     state,
     version,
     url,
     incarnation,
-    running,
-    queued,
-    processes,
+    // Of a node that does not live, they are what it said last.
+    ...(lives(node) ? { running, queued, processes } : { running: 0, queued: 0, processes: 0 }),
+    sessions,
+    waiting,
+    parked,
+    taken_over,
     joined_at: joinedAt,
     here: self ? "here" : null,
   };
