@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startScriptedModel } from "@claudeway/plugin-demo/model";
+import { findClaude } from "#engine-claude/executable.js";
 import { cliEnvironment, KEYS } from "../test/e2e/gateway.js";
 import { Counted, hasCallgrind, type Sent } from "./instructions/callgrind.js";
 
 /*
  * Instructions of a plain request and of a turn in a live session, counted by callgrind, in units of a request to bare Koa
  * in the same run, so that figures hold on any machine and Node. Fails where one is more than a tenth above the
- * committed figures. `npm run bench -- instructions [--write]`
+ * committed figures. The CLI's output of a turn arrives in one piece. `npm run bench -- instructions [--write]`
  */
 
 const { values: flags } = parseArgs({ options: { write: { type: "boolean", default: false } } });
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
 async function countBare(dir: string): Promise<number> {
   const program = fileURLToPath(new URL("./instructions/bare.js", import.meta.url));
   const bare = await Counted.start([program], { dir, env: process.env, mark: { path: "/mark" } });
+  await bare.beginCounting();
   await repeat(WARM_UP, () => expectStatus(bare, { path: "/health" }, 200));
   await bare.endPart();
   await repeat(ROUNDS, async () => {
@@ -62,18 +64,22 @@ async function countGateway(dir: string): Promise<Figures> {
   const model = await startScriptedModel();
   const command = fileURLToPath(new URL("../core/cli/bin/claudeway.js", import.meta.url));
   const marker = fileURLToPath(new URL("./instructions/marker", import.meta.url));
+  const cli = fileURLToPath(new URL("./instructions/one-piece.js", import.meta.url));
   const asAdmin = { authorization: `Bearer ${KEYS.admin}` };
   const env = {
     ...process.env,
     ...cliEnvironment(model, dir),
     WRAPPER_KEYS: `admin:${KEYS.admin}`,
     CLAUDE_WORKDIR: join(dir, "work"),
+    REAL_CLAUDE: findClaude(undefined).path,
   };
-  const args = [command, "--port", "0", "--host", "127.0.0.1", "--force", "--enable-plugin", marker];
+  const asked = ["--port", "0", "--host", "127.0.0.1", "--force"];
+  const args = [command, ...asked, "--claude-bin", cli, "--enable-plugin", marker];
   mkdirSync(dir);
   writeFileSync(join(dir, "claudeway.toml"), "[engine]\nspares = 0\n");
   const gateway = await Counted.start(args, { dir, env, mark: { path: "/mark", headers: asAdmin } });
   try {
+    await gateway.beginCounting();
     const asJson = { ...asAdmin, "content-type": "application/json" };
     const post = (path: string, body: object): Sent => ({
       method: "POST",
@@ -106,8 +112,7 @@ async function countGateway(dir: string): Promise<Figures> {
       await gateway.endPart();
     });
     const [, ...parts] = await gateway.end();
-    // What else the process does meanwhile, and in how many pieces the CLI's output comes, depends on the machine's load:
-    // the least is what a request or a turn needs.
+    // What else the process does meanwhile depends on the machine's load: the least is what a request or a turn needs.
     const leastTurn = Math.min(...parts.slice(-TURNS));
     const leastOf = (index: number) =>
       Math.min(...parts.slice(index * ROUNDS, (index + 1) * ROUNDS)) / REQUESTS;

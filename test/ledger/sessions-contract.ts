@@ -40,6 +40,22 @@ export function sessionContract(openLedger: OpenLedger): void {
       expect(await read()).to.equal(undefined);
     });
 
+    it("finds lost work that is added after a look found none", async () => {
+      const session = newSession();
+      await ledger.sessions.create(session);
+      const task = { id: "b1", kind: "shell", description: "sleep 60", since: NOON };
+      const lost = { ...task, reason: "task" as const };
+      const [claim, read] = [{ epoch: 0 }, () => ledger.sessions.lost(session.id)];
+      expect(await read()).to.deep.equal([]);
+      await ledger.sessions.addLost(session.id, [lost], claim);
+      expect(await read()).to.deep.equal([lost]);
+      await ledger.sessions.forgetLost(session.id, [lost], claim);
+      expect(await read()).to.deep.equal([]);
+      await ledger.sessions.setBackground(session.id, [task], claim);
+      await ledger.sessions.loseBackground(session.id);
+      expect(await read()).to.deep.equal([{ ...task, reason: "restart" }]);
+    });
+
     it("gives back what it was given, also after a restart", async () => {
       const session = newSession({
         systemPrompt: "Be brief.\n\u2028'; DROP TABLE sessions; --",

@@ -50,6 +50,8 @@ export class SessionTable {
   /** Sessions as they were read since anything was written, by this process alone: clients ask for the same ones again. */
   readonly #read = new Map<string, SessionRecord>();
   #readAt = 0;
+  /** Sessions without lost work, where nothing but this process writes any: each turn asks for it. */
+  readonly #withoutLost = new Set<string>();
 
   constructor(private readonly sql: Sql) {}
 
@@ -259,12 +261,18 @@ export class SessionTable {
   }
 
   *#addLost(id: string, lost: readonly LostTask[]): Work<void> {
+    this.#withoutLost.delete(id);
     const json = JSON.stringify([...(yield* this.#locked(id)), ...lost]);
     yield* this.sql.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
   }
 
-  lost(id: string): Work<LostTask[]> {
-    return this.#lost(id, "");
+  *lost(id: string): Work<LostTask[]> {
+    if (this.#withoutLost.has(id)) return [];
+    const lost = yield* this.#lost(id, "");
+    if (lost.length > 0 || !this.sql.dialect.alone) return lost;
+    if (this.#withoutLost.size >= MAX_READ) this.#withoutLost.clear();
+    this.#withoutLost.add(id);
+    return lost;
   }
 
   #locked(id: string): Work<LostTask[]> {
