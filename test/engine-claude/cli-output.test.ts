@@ -2,6 +2,7 @@ import { PassThrough, type Readable } from "node:stream";
 import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
 import { expect } from "chai";
 import { CliOutput } from "#engine-claude/cli-output.js";
+import { type BackgroundHearer, ProcessReader } from "#engine-claude/reader.js";
 
 const STATE = '{"type":"system","subtype":"session_state_changed","state":"idle"}';
 const STATUS = '{"type":"system","subtype":"status","status":"ä€𝄞"}';
@@ -66,6 +67,41 @@ describe("the output of a CLI", () => {
     const failure = await collect(output, heard).catch((error: unknown) => error);
     expect(heard).to.have.length(1);
     expect(failure).to.be.an("error").with.property("message", "terminated by signal SIGKILL");
+  });
+});
+
+describe("the turns that a CLI begins by itself", () => {
+  it("are recorded as far as there are not too many", () => {
+    let begun = 0;
+    const hearer: BackgroundHearer = {
+      take: () => undefined,
+      finish: () => undefined,
+      end: () => undefined,
+      about: () => undefined,
+      fold: () => undefined,
+    };
+    const reader = new ProcessReader();
+    reader.own({
+      heard: () => undefined,
+      agentSaid: () => undefined,
+      saidBetween: () => undefined,
+      begin: () => {
+        begun++;
+        return hearer;
+      },
+      tasksChanged: () => undefined,
+      rested: () => undefined,
+      lostResults: () => undefined,
+      stray: () => undefined,
+    });
+    const message: SDKMessage = JSON.parse(
+      '{"type":"result","subtype":"success","result":"","origin":{"kind":"task-notification","runId":"x"}}',
+    );
+    const flood = () => {
+      for (let n = 0; n < 1000; n++) reader.take(message);
+    };
+    expect(flood).to.throw("the CLI begins too many turns by itself");
+    expect(begun).to.equal(100);
   });
 });
 

@@ -53,6 +53,9 @@ interface Served {
  * time, in ms.
  */
 const TURN_DUE_MS = 1000;
+/** Turns that a CLI may begin by itself within some time, in ms: each is recorded, and tools may speak for the CLI. */
+const MAX_OWN_TURNS = 100;
+const OWN_TURNS_MS = 10_000;
 
 /**
  * Reads what a process says, for as long as it lives, and gives each message to whom it belongs: the turn that runs,
@@ -68,6 +71,8 @@ export class ProcessReader {
   /** The CLI runs a turn that is not the served one. */
   #ownTurn = false;
   #nextResult = 0;
+  /** When the CLI began the latest turns by itself. */
+  #begun: readonly number[] = [];
   #quiet: (() => void)[] = [];
   #dueTimer: NodeJS.Timeout | undefined;
   /** Since the last message; or it began a turn of its own with this one. */
@@ -157,7 +162,11 @@ export class ProcessReader {
     }
   }
 
+  /** Throws if there are too many: the rest is not read. */
   #begin(): BackgroundHearer | undefined {
+    const now = performance.now();
+    this.#begun = [...this.#begun.filter((at) => now - at < OWN_TURNS_MS), now];
+    if (this.#begun.length > MAX_OWN_TURNS) throw new Error("the CLI begins too many turns by itself");
     this.#ownTurn = true;
     this.#wasBusy = true;
     this.#background = this.#owner?.begin();
