@@ -44,6 +44,7 @@ const areNamed = process.argv.slice(2).some((argument) => argument.endsWith(".te
 
 module.exports = {
   ...usual,
-  require: [...usual.require, "./test/e2e/nodes-hooks.ts"],
+  // First: what another hook finds after the tests must not keep the server.
+  require: ["./test/e2e/nodes-hooks.ts", ...usual.require],
   ...(areNamed ? {} : { spec: isByTurns ? plugins : files.filter((file) => !left.includes(file)) }),
 };
