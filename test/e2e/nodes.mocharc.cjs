@@ -8,9 +8,10 @@ const usual = require("../../.mocharc.json");
  * `npm run test:nodes:plugins`: those of plugins whose routes use sessions; their requests go to both nodes by turns.
  */
 const LEFT_OUT = {
-  "starts, stops and signals of one process": [
+  "starts, stops, signals, sockets and memory of one process": [
     "boot",
     "draining",
+    "edge",
     "guard",
     "reload",
     "service",

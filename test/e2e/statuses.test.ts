@@ -152,6 +152,8 @@ describe("every status of every operation", function () {
     });
 
     it("503: an interceptor plugin is being restarted, with Retry-After", async () => {
+      // The first list is the CLI's, which takes longer than the restart.
+      await gateway.fetch("/models");
       gateway.reload(configOf(5000));
       await eventually("the restart", async () => (await gateway.fetch("/models")).status === 503);
       const answers = await eachWith([503, "UNAVAILABLE"], {});

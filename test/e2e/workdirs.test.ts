@@ -5,6 +5,7 @@ import { expect } from "chai";
 import type WebSocket from "ws";
 import { Conversation } from "./conversation.js";
 import { type Answer, KEYS, TestGateway } from "./gateway.js";
+import { onOneGateway } from "./two-nodes.js";
 
 const CONFIG = "no_permissions_bypass = true\n";
 const SECRET = "the-other-session's-secret";
@@ -62,7 +63,7 @@ describe("a workdir that a caller names", function () {
       .and.to.contain(why);
   };
 
-  for (const [what, workdirOf, why] of refused) {
+  const refuses = ([what, workdirOf, why]: (typeof refused)[number]) =>
     it(`is refused if it is ${what}, on every route`, async () => {
       const workdir = workdirOf();
       expectRefused(await gateway.request("/session/start", { body: { workdir } }), why);
@@ -73,7 +74,13 @@ describe("a workdir that a caller names", function () {
       expect(frame).to.include({ event: "error" });
       expect(frame["data"]).to.contain(why);
     });
-  }
+  const isDataFolder = ([what]: (typeof refused)[number]) => what.startsWith("the data folder");
+  refused.filter((one) => !isDataFolder(one)).forEach(refuses);
+  onOneGateway(
+    "each node protects its own data folder",
+    () => refused.filter(isDataFolder).forEach(refuses),
+    () => gateway,
+  );
 
   it("is shared by sessions whose callers named it", async () => {
     const workdir = join(gateway.workdir, "named");
