@@ -135,6 +135,27 @@ describe("the dashboard's page of approvals", function () {
     expect(denied.map(({ decision }) => decision.message)).to.deep.equal(["not today", "not today"]);
   });
 
+  it("says what became of a call that was allowed", async () => {
+    const rowOf = (command: string) => page.locator("tbody tr", { hasText: command });
+    const allow = async (command: string) => {
+      const session = await newSession(gateway);
+      const answer = prompt(gateway, session, `[[bash ${command}]]`);
+      await admin(`approvals/${(await onlyPending(gateway, session)).id}`, { decision: "allow" });
+      return { session, answer };
+    };
+    const ran = await allow("touch it-ran.txt");
+    await ran.answer;
+    await rowOf("touch it-ran.txt").getByText("ran", { exact: true }).waitFor();
+    const cut = await allow("touch is-cut.txt; sleep 300");
+    await rowOf("is-cut").getByText("turn running").waitFor();
+    await admin(`sessions/${cut.session.id}/interrupt`, {});
+    await cut.answer;
+    await rowOf("is-cut")
+      .getByText(/^(failed|no result), turn interrupted$/)
+      .waitFor();
+    expect(await seriousFaults(page)).to.deep.equal([]);
+  });
+
   it("is not needed to see which sessions wait: their list marks them", async () => {
     const session = await sessionThatAsks("four.txt");
     const { body } = await admin("sessions?limit=1000");

@@ -35,7 +35,10 @@ function* fillAll(tables: LedgerTables, shape: Shape): Work<void> {
     ids: Array.from({ length: shape.sessions }, () => randomUUID()),
   }));
   for (const { keyId, ids } of sessions) {
-    for (const [no, id] of ids.entries()) {
+    // In the order of their times, as sessions are.
+    for (const [no, id] of [...ids.entries()].sort(
+      ([a], [b]) => ((b * 7) % shape.days) - ((a * 7) % shape.days),
+    )) {
       const model = ["sonnet", "haiku", "opus"][no % 3] ?? "sonnet";
       const at = noon - ((no * 7) % shape.days) * DAY_MS;
       const workdir = `/tmp/claude-tasks/${id}`;

@@ -10,7 +10,7 @@ import { KEYS, type TestGateway } from "./gateway.js";
  * Takes pictures of the dashboard from a gateway with the real CLI and the scripted model, with a month of turns.
  * node --import tsx test/e2e/pictures.ts                   the pictures in docs/pictures
  * node --import tsx test/e2e/pictures.ts states <folder>   every page empty, loading, failing, small and full, one sheet for
- *                                                          each state and look
+ *                                                          each state and look; whole pages, not only what a screen shows
  */
 
 const DOCS = fileURLToPath(new URL("../../docs/pictures/", import.meta.url));
@@ -18,7 +18,7 @@ const DOCS = fileURLToPath(new URL("../../docs/pictures/", import.meta.url));
 const LOOKS = [
   { name: "light", colorScheme: "light", viewport: { width: 1280, height: 860 } },
   { name: "dark", colorScheme: "dark", viewport: { width: 1280, height: 860 } },
-  { name: "narrow", colorScheme: "light", viewport: { width: 390, height: 780 } },
+  { name: "narrow", colorScheme: "light", viewport: { width: 390, height: 844 } },
 ] as const;
 
 const MONTH = {
@@ -96,7 +96,7 @@ async function takeAll(by: Browser, on: TestGateway, shot: Shot): Promise<Map<st
     const taken: string[] = [];
     const take = async (picture: string) => {
       const path = join(shot.folder, `${picture}-${name}.png`);
-      await visited.page.screenshot({ path });
+      await visited.page.screenshot({ path, fullPage: mode === "states" });
       taken.push(path);
     };
     await visited.go("overview");
@@ -104,7 +104,7 @@ async function takeAll(by: Browser, on: TestGateway, shot: Shot): Promise<Map<st
     if (shot.behaviour === "answers") await take("login");
     await logInAt(visited);
     await visited.page.getByRole("navigation", { name: "Pages" }).waitFor();
-    for (const path of [...PAGES, `sessions/${shot.session}`]) {
+    for (const path of [...PAGES, "limits", `sessions/${shot.session}`]) {
       await open(visited, path, shot.behaviour);
       await take(path.includes("/") ? "session" : path);
     }
@@ -137,7 +137,7 @@ async function makeSheet(by: Browser, path: string, files: readonly string[]): P
     (file) => `<img src="data:image/png;base64,${readFileSync(file).toString("base64")}">`,
   );
   const style =
-    "body{margin:0;display:flex;flex-wrap:wrap;gap:8px;background:#888}img{width:calc(33.3% - 8px)}";
+    "body{margin:0;display:flex;flex-wrap:wrap;align-items:flex-start;gap:8px;background:#888}img{width:calc(33.3% - 8px)}";
   const narrow = path.endsWith("narrow.png") ? "img{width:calc(16.6% - 8px)}" : "";
   await page.setContent(`<style>${style}${narrow}</style>${images.join("")}`);
   writeFileSync(path, await page.screenshot({ fullPage: true }));

@@ -53,12 +53,12 @@ describe("the setup", () => {
     return session;
   }
 
-  function install(name: string, code: string): void {
+  function install(name: string, code: string, description?: string): void {
     const folder = join(dir, "node_modules", name);
     mkdirSync(folder, { recursive: true });
     writeFileSync(
       join(folder, "package.json"),
-      JSON.stringify({ name, version: "1.0.0", type: "module", exports: "./index.js" }),
+      JSON.stringify({ name, version: "1.0.0", description, type: "module", exports: "./index.js" }),
     );
     writeFileSync(join(folder, "index.js"), code);
   }
@@ -121,11 +121,15 @@ describe("the setup", () => {
       `export default { name: "greeter", apiVersion: 1, apply() {}, configSchema: {
          type: "object", additionalProperties: false, required: ["word"],
          properties: { word: { type: "string", minLength: 3, description: "What it says." }, loud: { type: "boolean" } } } };`,
+      "Greets\u001b[2J\u202e whoever\ncomes.",
     );
     const one = start("init");
     await one.shows("Which plugins?");
     for (const _ of LIST) await one.type(KEY.down);
-    await one.type(KEY.space, KEY.down, KEY.space, KEY.enter);
+    await one.shows("claudeway-plugin-broken (an installed package)");
+    await one.type(KEY.space, KEY.down);
+    await one.shows("claudeway-plugin-greets (Greets [2J whoever comes.)");
+    await one.type(KEY.space, KEY.enter);
     await one.shows("made for another gateway");
     await one.shows("word: What it says.");
     await one.type("x", KEY.enter);

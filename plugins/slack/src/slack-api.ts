@@ -1,5 +1,12 @@
 import type { PluginScope } from "@claudeway/core";
-import { Calls, MessengerFailure, type Patience, type Pause, readWithin } from "@claudeway/messenger";
+import {
+  Calls,
+  MessengerFailure,
+  type Patience,
+  type Pause,
+  readWithin,
+  unreachable,
+} from "@claudeway/messenger";
 import type { LogLevel, WebClient } from "@slack/web-api";
 
 export interface SlackApiOptions {
@@ -132,25 +139,13 @@ export function toFailure(error: unknown): MessengerFailure {
     return new MessengerFailure("busy", `answered ${error.statusCode}`);
   const data = "data" in error && isObject(error.data) ? error.data : {};
   const code = "error" in data && typeof data.error === "string" ? data.error : undefined;
-  if (code === undefined) return new MessengerFailure("busy", `unreachable${codeOf(error)}`);
+  if (code === undefined) return new MessengerFailure("busy", unreachable(error));
   // The library takes a page of something in between for a code.
   if (!/^[\w:.-]{1,80}$/.test(code)) return new MessengerFailure("busy", "an unexpected response");
   const needed = "needed" in data && typeof data.needed === "string" ? ` (needs ${data.needed})` : "";
   const reason = `answered ${code}${needed}`;
   if (TOKEN_ERRORS.has(code)) return new MessengerFailure("token", reason);
   return new MessengerFailure(BUSY_ERRORS.has(code) ? "busy" : "rejected", reason);
-}
-
-/** The system's code for a connection that failed, such as ` (ENOTFOUND)`. */
-export function codeOf(error: unknown): string {
-  const seen = new Set<unknown>();
-  for (let at = error; isObject(at) && !seen.has(at); ) {
-    seen.add(at);
-    if ("code" in at && typeof at.code === "string" && /^E[A-Z0-9_]{2,40}$/.test(at.code))
-      return ` (${at.code})`;
-    at = "cause" in at ? at.cause : "original" in at ? at.original : undefined;
-  }
-  return "";
 }
 
 export function isObject(value: unknown): value is object {

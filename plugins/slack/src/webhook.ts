@@ -1,4 +1,4 @@
-import { MessengerFailure } from "@claudeway/messenger";
+import { MessengerFailure, unreachable } from "@claudeway/messenger";
 import { IncomingWebhook, IncomingWebhookHTTPError } from "@slack/webhook";
 import type { Message } from "./blocks.js";
 
@@ -60,22 +60,13 @@ export class Webhook {
       if (error instanceof MessengerFailure) throw error;
       if (error instanceof IncomingWebhookHTTPError) throw ofStatus(error, retryAfter);
       const isLate = call.signal.aborted && !signal.aborted;
-      const reason = isLate ? "no response in time" : `unreachable${codeOf(error)}`;
+      const reason = isLate ? "no response in time" : unreachable(error);
       throw new MessengerFailure("busy", reason);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
     }
   }
-}
-
-/** The system's code for a connection that failed, such as ` (ENOTFOUND)`. The messages could contain the secret URL. */
-function codeOf(error: unknown): string {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ("code" in cause && typeof cause.code === "string" && /^[A-Z][A-Z0-9_]{2,40}$/.test(cause.code))
-      return ` (${cause.code})`;
-  }
-  return "";
 }
 
 function ofStatus(

@@ -34,7 +34,7 @@ export class BotApi {
     if (!URL.canParse(apiRoot)) throw new Error(`api_root must be a URL, got ${JSON.stringify(apiRoot)}`);
     // A server may be below a path.
     this.#root = new URL(apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/`);
-    this.#calls = new Calls(options);
+    this.#calls = new Calls({ ...options, host: this.#root.host });
   }
 
   /** Milliseconds until Telegram accepts messages again, after a 429. */

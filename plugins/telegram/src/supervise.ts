@@ -62,7 +62,8 @@ export class Supervisor {
     await api.call("deleteWebhook", {});
     // Only the menu is missing without them: the bot understands its commands all the same.
     await api.call("setMyCommands", { commands: [...commands] }).catch((error: unknown) => {
-      if (!scope.signal.aborted) scope.log.warn({ err: error }, "could not set the menu of commands");
+      if (!scope.signal.aborted)
+        scope.log.warn(`could not set the menu of commands: ${error instanceof Error ? error.message : "?"}`);
     });
     const title = await this.#lookAtChat();
     this.#connected = true;
@@ -75,7 +76,8 @@ export class Supervisor {
     const { api, chatId } = this.options;
     try {
       const chat = await api.ask("getChat", { chat_id: chatId }, isObject);
-      return "title" in chat ? String(chat.title) : "";
+      // A private chat has no title.
+      return "title" in chat ? String(chat.title) : "first_name" in chat ? String(chat.first_name) : "";
     } catch (error) {
       if (!(error instanceof MessengerFailure) || error.kind !== "rejected") throw error;
       throw new MessengerFailure(

@@ -1950,10 +1950,10 @@ export interface PageForm {
 }
 
 /**
- * How a value is shown: `ago` as the time since an instant, `time` as an instant, `tokens` as input and output of an object of tokens.
+ * How a value is shown: `ago` as the time since an instant, `time` as an instant, `tokens` as input and output of an object of tokens, `amount` as dollars in rows of a table whose `unit` is `usd`, else as a number.
  */
 export type PageFormat =
-  "text" | "number" | "usd" | "tokens" | "percent" | "duration" | "time" | "ago" | "yes_no";
+  "text" | "number" | "usd" | "tokens" | "percent" | "duration" | "time" | "ago" | "yes_no" | "amount";
 
 /**
  * A link in each row to another page of the dashboard.

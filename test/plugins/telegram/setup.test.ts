@@ -59,6 +59,18 @@ describe("telegram's setup", () => {
     expect(message).to.contain("401").and.not.contain(TOKEN);
   });
 
+  it("names the host that does not answer, and why", async () => {
+    const config = { ...given(), chat_id: "1" };
+    await server.close();
+    const message = await rejectionMessage(check(config, { signal: abort.signal }));
+    expect(message).to.equal(`no response from ${new URL(config.api_root).host} (ECONNREFUSED)`);
+    server = await BotApiServer.start();
+    server.always.set("getMe", "page");
+    expect(await rejectionMessage(find())).to.equal(
+      `an unexpected response from ${new URL(server.url).host}`,
+    );
+  });
+
   it("ends when the setup is aborted", async () => {
     const chat = find();
     await eventually("a poll", () => server.polled);

@@ -76,14 +76,18 @@ async function askPlugins(loader: PluginLoader, terminal: Terminal): Promise<Wri
       label: plugin.name,
       hint: summaryOf(plugin.configSchema),
     })),
-    ...others.map((name) => ({ value: name, label: name, hint: "an installed package" })),
+    ...others.map(({ name, description = "an installed package" }) => ({
+      value: name,
+      label: name,
+      hint: description,
+    })),
   ]);
   const written: WrittenPlugin[] = [];
   for (const one of loaded.filter(({ plugin }) => chosen.includes(plugin.name))) {
     const section = await askSection(one, terminal);
     if (section !== undefined) written.push(toWritten(one, section));
   }
-  for (const name of others.filter((other) => chosen.includes(other))) {
+  for (const { name } of others.filter((other) => chosen.includes(other.name))) {
     const one = await loadOther(loader, name, terminal);
     if (one === undefined) continue;
     if (written.some((plugin) => plugin.name === one.plugin.name)) {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { messageOf } from "@claudeway/ports";
 import { isObject } from "@claudeway/schemas";
-import { PluginError } from "../faults.js";
+import { oneLine, PluginError } from "../faults.js";
 import type { JSONSchema } from "../plugin.js";
 import {
   findPackage,
@@ -46,6 +46,28 @@ export function readManifests(named: readonly string[], places: SearchPlaces): P
     if (folder !== undefined) folders.set(folder, source);
   }
   return [...folders].map(([folder, source]) => manifestIn(folder, source));
+}
+
+const MAX_DESCRIPTION = 100;
+
+/** A package and its own words about it, on one line and without invisible characters. */
+export interface PackageSummary {
+  readonly name: string;
+  readonly description: string | undefined;
+}
+
+/** Reads what a package's package.json says it is; none of its code runs. */
+export function summaryOfPackage(name: string, places: SearchPlaces): PackageSummary {
+  const folder = findPackage(name, places);
+  try {
+    const { description } = folder === undefined ? {} : readManifest(name, folder);
+    if (typeof description !== "string") return { name, description: undefined };
+    const line = oneLine(description.replace(/[\p{Cc}\p{Cf}]/gu, " "));
+    return { name, description: Array.from(line).slice(0, MAX_DESCRIPTION).join("") || undefined };
+  } catch (error) {
+    if (!(error instanceof PluginError)) throw error;
+    return { name, description: undefined };
+  }
 }
 
 /** A manifest with a fault is one with a problem: it must not stop what has nothing to do with its plugin. */

@@ -6,7 +6,7 @@ import { DeadlineError, inWords, within } from "../calling/deadline.js";
 import type { PluginFaultCode } from "../fault-codes.js";
 import { PluginError } from "../faults.js";
 import type { AnyPlugin } from "../plugin.js";
-import { type PluginManifest, readManifests } from "./declarations.js";
+import { type PackageSummary, type PluginManifest, readManifests, summaryOfPackage } from "./declarations.js";
 import {
   firstPartyNames,
   installedNames,
@@ -76,10 +76,10 @@ export class PluginLoader {
     return firstPartyNames(this.#places);
   }
 
-  /** The packages of installed plugins that do not come with Claudeway, by their names alone: none is loaded. */
-  otherPackages(): string[] {
+  /** The packages of installed plugins that do not come with Claudeway, from their package.json alone: none is loaded. */
+  otherPackages(): PackageSummary[] {
     const names = installedPackages(this.#places).filter((name) => !name.startsWith("@claudeway/"));
-    return [...new Set(names)].sort();
+    return [...new Set(names)].sort().map((name) => summaryOfPackage(name, this.#places));
   }
 
   /** Whether a plugin of this name was installed when this was first asked. */

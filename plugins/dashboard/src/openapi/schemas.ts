@@ -266,6 +266,18 @@ export const SCHEMAS: Part = named({
     asked_at: TIME,
     expires_at: TIME,
     decision: orNull(DECISION),
+    outcome: {
+      ...orNull(
+        object({
+          turn: {
+            enum: ["running", "parked", "completed", "failed", "refused", "interrupted", "timeout", "lost"],
+          },
+          call: { enum: ["ran", "failed", "not_run", "no_result", null] },
+        }),
+      ),
+      description:
+        "What became of an allowed call: its turn, and, once that has ended, the call. `no_result`: it may have run in part.",
+    },
   }),
   ApprovalContext: object({
     origin: { enum: ["prompt", "background"] },

@@ -12,6 +12,7 @@ import { adminId } from "../access/guard.js";
 import { bodyOf, type Context, clientAddressOf } from "../access/request.js";
 import { matching, objectIn, oneOf, param, wholeNumber } from "../query.js";
 import { type ContextParts, contextOf } from "./approval-context.js";
+import { type ApprovalOutcome, ApprovalOutcomes } from "./approval-outcome.js";
 import { UUID } from "./sessions.js";
 import type { Page } from "./views.js";
 
@@ -34,6 +35,8 @@ export interface ApprovalParts extends ContextParts {
 /** `/approvals…`: pending and decided approval requests of all keys. */
 export function approvalRoutes(router: Router, parts: ApprovalParts): void {
   const { approvals: approvalService, control } = parts;
+  const outcomes = new ApprovalOutcomes(parts);
+  const viewOf = async (approval: Approval) => approvalView(approval, await outcomes.of(approval));
   router.get("/approvals", async (ctx) => {
     const found = await approvalService.list({
       page: wholeNumber(ctx, "page", 1, 1_000_000),
@@ -42,12 +45,13 @@ export function approvalRoutes(router: Router, parts: ApprovalParts): void {
       sessionId: matching(ctx, "session_id", UUID, "a session's id"),
     });
     const { approvals, total, page, limit } = found;
-    ctx.body = { approvals: approvals.map(approvalView), total, page, limit } satisfies ApprovalPage;
+    const views = await Promise.all(approvals.map(viewOf));
+    ctx.body = { approvals: views, total, page, limit } satisfies ApprovalPage;
   });
   router.get("/approvals/:id", async (ctx) => {
     const approval = await approvalService.get(param(ctx, "id"));
     if (approval === undefined) throw new Refusal(404, "no such approval");
-    ctx.body = approvalView(approval);
+    ctx.body = await viewOf(approval);
   });
   router.get("/approvals/:id/context", async (ctx) => {
     const approval = await approvalService.get(param(ctx, "id"));
@@ -56,7 +60,7 @@ export function approvalRoutes(router: Router, parts: ApprovalParts): void {
   });
   router.post("/approvals/:id", async (ctx) => {
     const decision = decisionIn(bodyOf(ctx));
-    ctx.body = approvalView(
+    ctx.body = await viewOf(
       await approvalService.decide(param(ctx, "id"), decision, deciderOf(ctx, control)),
     );
   });
@@ -106,7 +110,7 @@ function reasonOf(error: unknown): string {
   return isRefused ? error.message : "the gateway could not record the decision";
 }
 
-function approvalView(approval: Approval) {
+function approvalView(approval: Approval, outcome: ApprovalOutcome | null) {
   const { decision } = approval;
   return {
     id: approval.id,
@@ -124,6 +128,7 @@ function approvalView(approval: Approval) {
     asked_at: approval.askedAt,
     expires_at: approval.expiresAt,
     decision: decision === undefined ? null : decisionView(decision),
+    outcome,
   };
 }
 

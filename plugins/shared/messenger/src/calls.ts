@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
-import { MessengerFailure, waitBefore } from "./failures.js";
+import { connectionCode, MessengerFailure, waitBefore } from "./failures.js";
 
 /** `once`: throw on failure; `persist`: retry temporary failures until the plugin is switched off. */
 export type Patience = "once" | "persist";
@@ -14,6 +14,8 @@ export interface CallsOptions {
   readonly signal: AbortSignal;
   readonly log: Pick<PluginScope["log"], "debug">;
   readonly pause?: Pause | undefined;
+  /** The host that is called, for messages. */
+  readonly host?: string | undefined;
 }
 
 /** Calls to a messenger: each has a deadline, and all wait when the messenger asks for it. */
@@ -71,7 +73,16 @@ export class Calls {
   toFailure(error: unknown): MessengerFailure {
     if (error instanceof MessengerFailure) return error;
     if (this.options.signal.aborted) return new MessengerFailure("busy", "the plugin is switched off");
-    return new MessengerFailure("busy", "no response, or an unexpected one");
+    return new MessengerFailure("busy", this.#silence(error));
+  }
+
+  /** Why there was no usable response. */
+  #silence(error: unknown): string {
+    const from = this.options.host === undefined ? "" : ` from ${this.options.host}`;
+    if (error instanceof Error && error.name === "AbortError") return `no response${from} in time`;
+    if (error instanceof SyntaxError) return `an unexpected response${from}`;
+    const code = connectionCode(error);
+    return code === undefined ? `no response${from}, or an unexpected one` : `no response${from} (${code})`;
   }
 
   async #wait(ms: number): Promise<void> {

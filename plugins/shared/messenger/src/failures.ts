@@ -30,6 +30,23 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+/** The system's code for a connection that failed, such as ENOTFOUND. The messages may contain a URL with a token. */
+export function connectionCode(error: unknown): string | undefined {
+  const seen = new Set<unknown>();
+  for (let at = error; typeof at === "object" && at !== null && !seen.has(at); ) {
+    seen.add(at);
+    if ("code" in at && typeof at.code === "string" && /^[A-Z][A-Z0-9_]{2,40}$/.test(at.code)) return at.code;
+    at = "cause" in at ? at.cause : "original" in at ? at.original : undefined;
+  }
+  return undefined;
+}
+
+/** What to say of a connection that failed. */
+export function unreachable(error: unknown): string {
+  const code = connectionCode(error);
+  return code === undefined ? "unreachable" : `unreachable (${code})`;
+}
+
 /** The text of an error for the chat: the gateway's own messages are meant for people, others are not shown. */
 export function reasonOf(error: unknown): string {
   const meantForPeople = error instanceof Error && (codeOf(error) !== undefined || "reason" in error);

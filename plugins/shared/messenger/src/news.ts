@@ -128,7 +128,7 @@ export function verdictOf({ status, decision, kind }: Approval, say: Say, channe
   if (status === "expired") return `⌛ ${say("expired")}`;
   if (status === "withdrawn" || decision === undefined) return `↩ ${say("withdrawn")}`;
   const { by } = decision;
-  const who = by.channel === channel ? by.who : `${by.who} (${by.channel})`;
+  const who = by.channel === channel || by.channel === by.who ? by.who : `${by.who} (${by.channel})`;
   if (status === "denied") return `❌ ${say("deniedBy", { who })}`;
   if (kind === "question") return `✅ ${say("answeredBy", { who })}`;
   return `✅ ${say(decision.scope === "session" ? "approvedSessionBy" : "approvedBy", { who })}`;

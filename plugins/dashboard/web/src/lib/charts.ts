@@ -2,6 +2,8 @@
 export interface Series {
   readonly name: string;
   readonly values: readonly number[];
+  /** A variable of the style sheet, such as `--bad`. By default, colours follow in the order of the series. */
+  readonly colour?: string;
 }
 
 const DAY_MS = 86_400_000;

@@ -20,9 +20,11 @@ export function usd(value: number | null): string {
   return value < LEAST_USD ? `<$${LEAST_USD}` : `$${DOLLARS.format(value)}`;
 }
 
-/** A mark on an axis, which is a round number. */
+const MARK = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
+
+/** A mark on an axis, which is a round number, but may be a small one. */
 export function usdMark(value: number): string {
-  return `$${NUMBER.format(value)}`;
+  return `$${MARK.format(value)}`;
 }
 
 export function percent(part: number, whole: number): string {

@@ -74,9 +74,15 @@ export function isLong(text: string): boolean {
   return LONG_WORD.test(text);
 }
 
+/** An amount is in dollars where its row says so. */
+export function formatIn(row: Data, format: PageFormat = "text"): PageFormat {
+  if (format !== "amount") return format;
+  return row["unit"] === "usd" ? "usd" : "number";
+}
+
 /** Numbers are right-aligned, so that they can be compared. */
 export function isNumeric(format: PageFormat = "text"): boolean {
-  return ["number", "usd", "tokens", "percent", "duration"].includes(format);
+  return ["number", "amount", "usd", "tokens", "percent", "duration"].includes(format);
 }
 
 export function numberOf(value: unknown): number {
