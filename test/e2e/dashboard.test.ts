@@ -215,7 +215,7 @@ describe("the dashboard in a browser", function () {
     await page.getByText("Edit: allowed.").waitFor();
     expect((await answer).body).to.include({ success: true });
     expect(readFileSync(file, "utf8")).to.equal(after);
-    const decided = /^Edit .*retry\.ts allowed admin from 127\.0\.0\.1 bob/;
+    const decided = /^Edit .*retry\.ts allowed ran admin from 127\.0\.0\.1 bob/;
     await eventually("the history", async () => decided.test(await textOf(page.locator("tbody tr").first())));
   });
 
@@ -271,7 +271,7 @@ describe("the dashboard in a browser", function () {
     await line("/while-it-rests").waitFor();
     await page.getByLabel("Contains").fill("THAT-IS-NOT");
     await page.getByRole("button", { name: "Search" }).click();
-    await page.getByText("1 lines").waitFor();
+    await page.getByText("1 line", { exact: true }).waitFor();
     await page.getByLabel("Level").selectOption("ERROR");
     await page.getByText("No matching lines this month.").waitFor();
   });

@@ -160,7 +160,9 @@ describe("the dashboard's pages of plugins", function () {
     await visited.go("limits");
     const row = part("Limits of keys").locator("tbody tr", { hasText: "bob" });
     await row.waitFor();
-    expect(await row.innerText()).to.match(/bob\sbudget:daily\skey:bob\sday\susd\s\$5\.0000\s\$0\s\$0\s\$5\.0000\s2/);
+    expect(await row.innerText()).to.match(
+      /bob\sbudget:daily\skey:bob\sday\susd\s\$5\.0000\s\$0\s\$0\s\$5\.0000\s2/,
+    );
   });
 
   it("break no short word of a table on a phone", async () => {
