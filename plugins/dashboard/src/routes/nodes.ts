@@ -15,7 +15,7 @@ import { param } from "../query.js";
 export const NODES_PAGE: PluginPage = {
   title: "Nodes",
   description:
-    "The gateways that share the ledger. A draining node accepts no new sessions and runs empty, for an upgrade or maintenance.",
+    "The gateways that share the ledger. Waiting: calls that wait for a person; taken over: sessions that came from another node in the last 24 hours. A draining node accepts no new sessions and runs empty, for an upgrade or maintenance.",
   parts: [
     {
       type: "table",
@@ -30,11 +30,9 @@ export const NODES_PAGE: PluginPage = {
         { title: "Queued", field: "queued", format: "number" },
         { title: "Processes", field: "processes", format: "number" },
         { title: "Sessions", field: "sessions", format: "number" },
-        { title: "Calls waiting", field: "waiting", format: "number" },
-        { title: "Turns parked", field: "parked", format: "number" },
-        { title: "Taken over, 24 h", field: "taken_over", format: "number" },
-        { title: "Joined", field: "joined_at", format: "ago" },
-        { title: "Address", field: "url" },
+        { title: "Waiting", field: "waiting", format: "number" },
+        { title: "Parked", field: "parked", format: "number" },
+        { title: "Taken over", field: "taken_over", format: "number" },
         { title: "This page", field: "here", missing: "" },
       ],
       actions: [
