@@ -10,8 +10,10 @@ import { KEYS } from "../e2e/gateway.js";
 import { CLOCK_LIBRARY, movableClock } from "./clock-library.js";
 import type { Way } from "./way.js";
 
-const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
-const WITH_LOAD_ENGINE = fileURLToPath(new URL("gateway-process.ts", import.meta.url));
+/** The root of the built product that runs. */
+export const PRODUCT = fileURLToPath(new URL("../..", import.meta.url));
+const COMMAND = "core/cli/bin/claudeway.js";
+const WITH_LOAD_ENGINE = "test/cluster/gateway-process.ts";
 /** The processes run in folders from which it would not be found. */
 const TSX = import.meta.resolve("tsx");
 const START_MS = 90_000;
@@ -52,6 +54,8 @@ export class ClusterNode {
   readonly url: string;
   readonly database: Way;
   readonly peers: Way;
+  /** What its next start runs. */
+  product = PRODUCT;
   /** What its processes have printed, all starts together. */
   output = "";
   #child: ChildProcess | undefined;
@@ -187,18 +191,11 @@ export class ClusterNode {
     const { engine, dir, imports = [], port, args = [] } = this.options;
     const preloaded = imports.flatMap((module) => ["--import", module]);
     const flags = ["--port", String(port), "--host", this.#address, ...args];
-    if (engine === "real" && imports.length === 0) return [COMMAND, ...flags];
-    if (engine === "real") return ["--conditions=unbundled", ...preloaded, COMMAND, ...flags];
-    return [
-      "--conditions=unbundled",
-      "--import",
-      TSX,
-      ...preloaded,
-      WITH_LOAD_ENGINE,
-      dir,
-      this.name,
-      ...flags,
-    ];
+    const command = join(this.product, COMMAND);
+    const program = join(this.product, WITH_LOAD_ENGINE);
+    if (engine === "real" && imports.length === 0) return [command, ...flags];
+    if (engine === "real") return ["--conditions=unbundled", ...preloaded, command, ...flags];
+    return ["--conditions=unbundled", "--import", TSX, ...preloaded, program, dir, this.name, ...flags];
   }
 
   #write(): void {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
@@ -47,7 +47,9 @@ class Nginx {
     });
     const before = readFileSync(file, "utf8");
     writeFileSync(file, before.replace(/(?: *server 127\.0\.0\.1:\d+ [^\n]*;\n)+/, servers.join("")));
-    process.kill(Number(readFileSync(join(this.dir, "nginx.pid"), "utf8")), "SIGHUP");
+    const pid = join(this.dir, "nginx.pid");
+    await eventually("nginx's id", () => existsSync(pid), SOON_MS);
+    process.kill(Number(readFileSync(pid, "utf8")), "SIGHUP");
     this.#reloads++;
     const retired = () => this.proxy.log().split("gracefully shutting down").length - 1;
     await eventually("former workers that take nothing", () => retired() >= this.#reloads, SOON_MS);
@@ -76,7 +78,7 @@ describe("a rolling restart of three nodes under load", function () {
     nginx = undefined;
     cluster = await Cluster.start({
       nodes: ["a", "b", "c"],
-      cluster: { lease_secs: 5, shared_workdirs: true },
+      cluster: { lease_secs: 30, shared_workdirs: true },
       config: { engine: { grace_secs: 60 } },
     });
   });

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Ledger, LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import pg from "pg";
-import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
+import { openPostgresCopy, openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { eventually } from "../e2e/poll.js";
 import { newSession, newTurn, outcome, rejection, seeded, tokens, usageOf } from "../ledger/fixture.js";
@@ -56,9 +56,20 @@ describe("a ledger in PostgreSQL", () => {
     for (const error of [unreachable, invalid]) expect(String(error)).to.not.include("s3cret");
   });
 
-  it("refuses tables of a newer version", async () => {
+  it("works with tables of a newer version that only added to them, and copies none of them", async () => {
     await (await openPostgresLedger({ url })).close();
     await query("UPDATE claudeway.ledger SET version = 99");
+    const ledger = await openPostgresLedger({ url });
+    await ledger.sessions.create(newSession());
+    await ledger.close();
+    expect((await query("SELECT version::int FROM claudeway.ledger")).rows).to.deep.equal([{ version: 99 }]);
+    const refused = await rejection(openPostgresCopy({ url }));
+    expect(refused.message).to.match(/was written by a newer Claudeway: copy it with that version$/);
+  });
+
+  it("refuses tables of a newer version that took away what this one uses", async () => {
+    await (await openPostgresLedger({ url })).close();
+    await query("UPDATE claudeway.ledger SET version = 99, needs = 99");
     const refused = await rejection(openPostgresLedger({ url }));
     expect(refused.message).to.include("was written by a newer Claudeway (version 99;");
   });

@@ -71,8 +71,28 @@ for (const newest of [false, true])
       expect(alone.afterCrash).to.equal(true);
       expect((await rejection(share())).message).to.include("is in use by a gateway outside the cluster");
       await alone.close();
-      await query("UPDATE claudeway.ledger SET version = 99");
+      await query("UPDATE claudeway.ledger SET version = 99, needs = 99");
       expect((await rejection(share())).message).to.include("was written by a newer Claudeway (version 99;");
+    });
+
+    it("goes on when a later version adds columns and tables meanwhile", async () => {
+      const ledger = await share();
+      const session = newSession();
+      await ledger.sessions.create(session);
+      const work = async () => {
+        await writeTurns(ledger, session, 2);
+        await Promise.all([ledger.sessions.get(session.id), ledger.nodes.list(), ledger.nodes.lostTurns()]);
+      };
+      // On several connections: each has its own prepared statements.
+      const onAll = () => Promise.all(Array.from({ length: 8 }, work));
+      await onAll();
+      await query(
+        "ALTER TABLE claudeway.turns ADD COLUMN later BIGINT; CREATE TABLE claudeway.later (id BIGINT)",
+      );
+      await query("ALTER TABLE claudeway.sessions ADD COLUMN later TEXT NOT NULL DEFAULT 'x'");
+      await query("ALTER TABLE claudeway.nodes ADD COLUMN later BIGINT NOT NULL DEFAULT 0");
+      await onAll();
+      await checkSums(ledger, [session], 32);
     });
 
     it("adds up the turns of 32 writers on one key to the nanodollar, without a deadlock", async () => {

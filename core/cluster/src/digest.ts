@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import type { LoadedConfig } from "@claudeway/config";
 
 const LENGTH = 12;
+const OF_PLUGIN = "plugins.";
 
 /**
  * The digest of each part of the configuration on which all nodes must agree, as `keys=0123456789ab plugins.telegram=…`. Only
@@ -18,11 +19,17 @@ export function configDigest(
     .join(" ");
 }
 
-/** The names of the parts in which two digests differ. */
+/**
+ * The names of the parts in which two digests differ. A part that only one of them has is a setting that the other's version does not
+ * know, except that a plugin must be on at both.
+ */
 export function differingParts(one: string, other: string): string[] {
   const [ours, theirs] = [read(one), read(other)];
   const names = new Set([...ours.keys(), ...theirs.keys()]);
-  return [...names].filter((name) => ours.get(name) !== theirs.get(name)).sort();
+  const isInBoth = (name: string) => ours.has(name) && theirs.has(name);
+  return [...names]
+    .filter((name) => ours.get(name) !== theirs.get(name) && (isInBoth(name) || name.startsWith(OF_PLUGIN)))
+    .sort();
 }
 
 function partsOf(
@@ -31,7 +38,7 @@ function partsOf(
 ): Record<string, unknown> {
   const { engine, accounts, no_permissions_bypass } = config;
   const { config_dirs, on_limit, max_wait_secs, trusted_workdirs } = engine;
-  const ofPlugins = plugins.map((name) => [`plugins.${name}`, pluginSections[name] ?? {}]);
+  const ofPlugins = plugins.map((name) => [`${OF_PLUGIN}${name}`, pluginSections[name] ?? {}]);
   return {
     keys,
     key_limits: keyLimits,

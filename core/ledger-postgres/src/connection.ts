@@ -3,7 +3,7 @@ import { type Row, type Statement, type StatementResult, toRow } from "@claudewa
 import { LedgerError } from "@claudeway/ports";
 import pg from "pg";
 import { toPostgres } from "./dialect.js";
-import { explainPostgres, isRefusal } from "./errors.js";
+import { explainPostgres, isRefusal, isStalePlan } from "./errors.js";
 
 /** The schema of the ledger's tables. */
 export const SCHEMA = "claudeway";
@@ -140,7 +140,7 @@ export class Connection {
       return await this.client.query<object>(query);
     } catch (error) {
       // A statement without an answer may still run: nothing else may follow on this connection.
-      if (!isRefusal(error)) this.drop();
+      if (!isRefusal(error) || isStalePlan(error)) this.drop();
       throw explainPostgres(error, this.database);
     }
   }

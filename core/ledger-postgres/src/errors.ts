@@ -20,11 +20,20 @@ export function isRefusal(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && error.severity !== "FATAL" && error.severity !== "PANIC";
 }
 
+/**
+ * Whether a statement was prepared before a column was added to its tables, as a node of a later version does while this one runs.
+ * It can't be used again on its connection. Texts of errors depend on the server's language.
+ */
+export function isStalePlan(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.routine === "RevalidateCachedQuery";
+}
+
 /** Whether the same work may succeed within seconds. */
 export function isBrief(error: unknown): boolean {
   if (!(error instanceof LedgerError) || !error.mayPass) return false;
   const { cause } = error;
-  return cause instanceof pg.DatabaseError ? BRIEF.test(cause.code ?? "") : cause !== undefined;
+  if (!(cause instanceof pg.DatabaseError)) return cause !== undefined;
+  return BRIEF.test(cause.code ?? "") || isStalePlan(cause);
 }
 
 /** Converts an error of the server or of the connection to a LedgerError that names the database, never the password. */
@@ -44,6 +53,6 @@ export function explainPostgres(error: unknown, database: string): LedgerError {
   return new LedgerError(
     `ledger ${database} ${meaning} (PostgreSQL: ${said})`,
     { cause: error },
-    PASSING.has(code.slice(0, 2)) || BRIEF.test(code),
+    PASSING.has(code.slice(0, 2)) || BRIEF.test(code) || isStalePlan(error),
   );
 }

@@ -1,14 +1,15 @@
-import { integer, type Row } from "@claudeway/ledger";
+import { integer, maybeInteger, type Row } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import type { Connection } from "./connection.js";
-import { LEDGER_TABLE, MIGRATIONS } from "./schema.js";
+import { LEDGER_TABLE, MIGRATIONS, NEEDS } from "./schema.js";
 
 /** Identifies the lock of the gateway that migrates: "Clwy", and 2. */
 const LOCK = "1131181945, 2";
 
 /**
  * Makes the tables, or migrates them to the latest version, in one transaction; other gateways that do so wait. Returns the
- * state of the ledger before. Rejects with a LedgerError if the tables are of a newer version.
+ * state of the ledger before. Tables of a newer version stay as they are; rejects with a LedgerError if this one can't work with
+ * them.
  */
 export async function migrate(connection: Connection, schema: string): Promise<Row> {
   await connection.run(
@@ -16,16 +17,23 @@ export async function migrate(connection: Connection, schema: string): Promise<R
      CREATE SCHEMA IF NOT EXISTS ${schema}; ${LEDGER_TABLE}; INSERT INTO ledger DEFAULT VALUES ON CONFLICT DO NOTHING`,
     { long: true },
   );
-  const [state] = await connection.run("SELECT version, is_open FROM ledger");
+  const [state] = await connection.run("SELECT * FROM ledger");
   if (state === undefined) throw new LedgerError(`ledger ${connection.database} has no state`);
   const version = integer(state, "version");
-  if (version > MIGRATIONS.length)
+  // Tables of an earlier version have no such column.
+  const needs = maybeInteger({ needs: null, ...state }, "needs") ?? version;
+  if (needs > MIGRATIONS.length)
     throw new LedgerError(
       `ledger ${connection.database} was written by a newer Claudeway (version ${version}; this one supports up to ` +
         `${MIGRATIONS.length}): upgrade`,
     );
   const steps = MIGRATIONS.slice(version).map((step) => `${step};`);
-  const noted = steps.length > 0 ? `UPDATE ledger SET version = ${MIGRATIONS.length};` : "";
+  const noted = steps.length > 0 ? `UPDATE ledger SET version = ${MIGRATIONS.length}, needs = ${NEEDS};` : "";
   await connection.run(`${steps.join("")} ${noted} COMMIT`, { long: true });
   return state;
+}
+
+/** Whether the tables may have columns that this version does not know. */
+export function isNewer(state: Row): boolean {
+  return integer(state, "version") > MIGRATIONS.length;
 }

@@ -1,7 +1,7 @@
 import { type Database, integer, type Row, type Work } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import { Connection, SCHEMA } from "./connection.js";
-import { migrate } from "./migrate.js";
+import { isNewer, migrate } from "./migrate.js";
 import { FOLLOW } from "./schema.js";
 
 /** How long after a failed connection the next one is tried, in ms. */
@@ -35,6 +35,10 @@ export class PostgresDatabase implements Database {
       if (state["is_open"] === true && forCopy)
         throw new LedgerError(
           `ledger ${connection.database} was not closed: start and stop its gateway once`,
+        );
+      if (isNewer(state) && forCopy)
+        throw new LedgerError(
+          `ledger ${connection.database} was written by a newer Claudeway: copy it with that version`,
         );
       const [opened] = await connection.run(
         "UPDATE ledger SET is_open = true, incarnation = incarnation + 1 RETURNING incarnation",

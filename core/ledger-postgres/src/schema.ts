@@ -149,6 +149,10 @@ ALTER TABLE approvals ADD COLUMN settled_at BIGINT;
 CREATE INDEX approvals_settled ON approvals ((coalesce(settled_at, asked_at)), seq) WHERE status <> 'pending';
 `;
 
+const VERSION_7 = `
+ALTER TABLE ledger ADD COLUMN needs BIGINT;
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -157,7 +161,15 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_4,
   VERSION_5,
   VERSION_6,
+  VERSION_7,
 ];
+
+/**
+ * The oldest version whose gateways can work with the latest tables. A step that only adds (tables, and columns that may be
+ * missing or have a default) leaves it as it is, so that nodes of two versions run side by side; one that takes away or changes what
+ * the version before uses raises it to its own number, and comes one release after nothing uses that any more.
+ */
+export const NEEDS = 7;
 
 /** Sets the next number of each table whose rows are numbered. */
 export const FOLLOW = Object.entries({
