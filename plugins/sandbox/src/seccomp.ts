@@ -107,7 +107,8 @@ export class Seccomp {
     const folder = makeFolder(tmpdir()) ?? makeFolder(elsewhere);
     if (folder === undefined) throw new Error(`${elsewhere} can't be written to`);
     writeFileSync(join(folder, "filter"), filter);
-    // The CLI may be another user.
+    // The CLI may be another user, whatever the gateway's umask.
+    chmodSync(join(folder, "filter"), 0o644);
     chmodSync(folder, 0o711);
     return new Seccomp(folder);
   }
