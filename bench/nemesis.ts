@@ -1,3 +1,4 @@
+import { FAULTS } from "../test/cluster/faults.js";
 import { type NemesisReport, nemesis } from "../test/cluster/nemesis.js";
 import { Network } from "../test/cluster/network.js";
 import { MACHINE } from "./machine.js";
@@ -14,12 +15,15 @@ print(`${MACHINE}; ${nodes} nodes, a lease of ${leaseSecs} s, ${minutes} min, se
 /** Safety rules that are taken out, as in `fence,epoch`. */
 const without = process.env["NEMESIS_WITHOUT"];
 if (without !== undefined) print(`without: ${without}`);
+/** The only faults that happen, as in `killed,stopped and woken`. */
+const only = process.env["NEMESIS_FAULTS"]?.split(",");
 const network = await namespaces();
 const report = await nemesis({
   network,
   seed,
   nodes,
   leaseSecs,
+  ...(only !== undefined && { faults: FAULTS.filter(({ name }) => only.includes(name)), length: "long" }),
   ...(without !== undefined && { cluster: { without } }),
   ms: minutes * 60_000,
   say: (line) => print(`  ${line}`),

@@ -5,8 +5,6 @@ import type { Cluster } from "./cluster.js";
 import type { Acknowledged, History } from "./load.js";
 
 const USED = ["input", "output", "cache_read", "cache_write", "cost_nano", "estimated", "unpriced"];
-/** What a node logs that buries another one. */
-const BURIED = "and was buried";
 export const NANO_PER_UNIT = 1_000_000;
 /** Less than the steps of the clock. */
 const CLOCK_STEP_MS = 3_600_000;
@@ -48,13 +46,13 @@ export async function judge(cluster: Cluster, history: History): Promise<Verdict
     completed: count((end) => end === "completed"),
     lost: count((end) => end === "lost"),
     otherwise: count((end) => end !== "completed" && end !== "lost"),
-    burials: sum(cluster.nodes.map(({ output }) => output.split(BURIED).length - 1)),
+    burials: burialsOf(cluster),
     broken,
   };
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((all, one) => all + one, 0);
+export function burialsOf({ nodes }: Cluster): number {
+  return nodes.reduce((all, { burials }) => all + burials, 0);
 }
 
 /** Every acknowledged turn is booked once, as completed, in its session, at its cost. */

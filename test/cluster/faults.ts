@@ -11,8 +11,8 @@ export interface Fault {
   readonly name: string;
   /** Of one node; several of such may last at once. Otherwise of the database: nothing else goes wrong meanwhile. */
   readonly of: "node" | "database";
-  /** Resolves when it has passed. */
-  happen(cluster: Cluster, node: ClusterNode, ms: number): Promise<void>;
+  /** Resolves when it has passed. Rejects if processes of the node's turns outlived its place in the cluster. */
+  happen(cluster: Cluster, node: ClusterNode, ms: number, length: Length): Promise<void>;
 }
 
 /** How long a fault lasts, in ms, with a lease of this length. */
@@ -27,14 +27,18 @@ function lasting(
   of: Fault["of"],
   begin: (node: ClusterNode, cluster: Cluster) => unknown,
   undo: (node: ClusterNode, cluster: Cluster) => unknown,
+  /** Whether the node loses its place if it lasts long. */
+  buries = false,
 ): Fault {
   return {
     name,
     of,
-    async happen(cluster, node, ms) {
+    async happen(cluster, node, ms, length) {
       await begin(node, cluster);
       await sleep(ms);
+      const left = buries && length === "long" ? await node.children() : [];
       await undo(node, cluster);
+      if (left.length > 0) throw new Error(`${left.length} processes of ${node.name} outlived its place`);
     },
   };
 }
@@ -44,6 +48,7 @@ export const kill = lasting(
   "node",
   (node) => node.kill(),
   (node) => node.start(),
+  true,
 );
 export const restart = lasting(
   "drained and restarted",
@@ -56,30 +61,35 @@ export const suspend = lasting(
   "node",
   (node) => node.suspend(),
   (node) => node.wake(),
+  true,
 );
 export const cut = lasting(
   "cut off from the database",
   "node",
   (node) => node.database.cut(),
   (node) => node.database.restore(),
+  true,
 );
 export const deaf = lasting(
   "hears nothing from the database",
   "node",
   (node) => node.database.cutOneWay("back"),
   (node) => node.database.restore(),
+  true,
 );
 export const mute = lasting(
   "reaches the database with nothing",
   "node",
   (node) => node.database.cutOneWay("towards"),
   (node) => node.database.restore(),
+  true,
 );
 export const reset = lasting(
   "refused by the database",
   "node",
   (node) => node.database.reset(),
   (node) => node.database.restore(),
+  true,
 );
 export const slow = lasting(
   "far from the database",
@@ -116,6 +126,7 @@ export const alone = lasting(
   "node",
   async (node) => void (await Promise.all([node.database.cut(), node.peers.cut()])),
   async (node) => void (await Promise.all([node.database.restore(), node.peers.restore()])),
+  true,
 );
 export const slowDisk = lasting(
   "slow disk of the database",

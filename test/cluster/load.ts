@@ -36,6 +36,8 @@ export interface LoadOptions {
   readonly sessions: number;
   /** How long a turn works, at most. */
   readonly ms: number;
+  /** How long a few of them work, at most. */
+  readonly longMs?: number;
   readonly random: Random;
   /** What a load balancer does: a prompt that no gateway received goes to another one. */
   readonly balanced?: boolean;
@@ -43,6 +45,7 @@ export interface LoadOptions {
   readonly ask?: typeof ask;
 }
 
+const LONG_ONE_IN = 30;
 type KeyId = keyof typeof KEYS;
 const KEY_IDS = Object.keys(KEYS).filter((id): id is KeyId => id in KEYS);
 
@@ -99,12 +102,12 @@ export class Load {
   }
 
   async #client(): Promise<void> {
-    const { random, ms } = this.options;
+    const { random, ms, longMs = ms } = this.options;
     while (this.#isOn) {
       const session = random.pick(this.#sessions);
       const headers: Record<string, string> =
         random.below(2) === 0 ? { "idempotency-key": `k${this.#tags}-${random.below(1e9)}` } : {};
-      const work = { ms: random.below(ms), headers };
+      const work = { ms: random.below(random.below(LONG_ONE_IN) === 0 ? longMs : ms), headers };
       const tag = this.#tags;
       const answer = await this.#send(random.pick(this.nodes), session.id, session.key, work);
       // A client with a key asks again, elsewhere, until it has an answer.

@@ -3,9 +3,9 @@ import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { decisions, waiting, wronglyDecided } from "./asked-books.js";
 import { APPROVAL, type AskedHistory, Asking } from "./asking.js";
-import { journal, judge, type Verdict } from "./books.js";
+import { burialsOf, journal, judge, type Verdict } from "./books.js";
 import { Cluster, type ClusterOptions } from "./cluster.js";
-import { FAULTS, type Fault, type Length, lengthOf, slowDisk } from "./faults.js";
+import { databaseAway, FAULTS, type Fault, type Length, lengthOf, slowDisk } from "./faults.js";
 import { type History, Load } from "./load.js";
 import type { Network } from "./network.js";
 import type { ClusterNode } from "./node.js";
@@ -44,8 +44,12 @@ export interface NemesisReport {
   readonly budgets: { readonly exhausted: number; readonly refused: number };
 }
 
+/** How long a few turns work at most, in leases: longer than their session stays with a node that is gone. */
+const LONG_LEASES = 2;
 /** How long the cluster may take to be whole again after the last fault, in leases. */
 const WHOLE_LEASES = 12;
+/** And at least, on a machine that has much else to do, in ms. */
+const WHOLE_MS = 300_000;
 
 const OWN_KEYS = Object.entries(KEYS)
   .map(([id, secret]) => `${id}:${secret}`)
@@ -74,6 +78,8 @@ export async function nemesis(options: NemesisOptions): Promise<NemesisReport> {
 
 class Nemesis {
   readonly #counts: Record<string, number> = {};
+  /** What broke while faults happened. */
+  readonly #found: string[] = [];
   readonly #busy = new Set<ClusterNode>();
   #underWay: Promise<void>[] = [];
 
@@ -90,6 +96,7 @@ class Nemesis {
       clients: 8,
       sessions: 12,
       ms: turnMs,
+      longMs: this.leaseMs * LONG_LEASES,
       random: new Random(seed + 1),
     });
     const asking = new Asking(this.cluster.nodes, new Random(seed + 2));
@@ -115,6 +122,7 @@ class Nemesis {
     const verdict = await judge(this.cluster, history);
     const broken = [
       ...verdict.broken,
+      ...this.#found,
       ...(await wronglyDecided(this.cluster, asking.history, journal(this.cluster.dir))),
       ...(await overruns(this.cluster)),
     ];
@@ -144,16 +152,28 @@ class Nemesis {
     const node = this.random.pick(this.cluster.nodes.filter((one) => !this.#busy.has(one)));
     this.#counts[fault.name] = (this.#counts[fault.name] ?? 0) + 1;
     this.options.say?.(`${fault.name}: ${fault.of === "node" ? node.name : "all"}, ${Math.round(ms)} ms`);
-    const happening = this.#happen(fault, node, ms);
-    if (fault.of === "database") await happening;
+    const happening = this.#happen(fault, node, ms, lasts);
+    if (fault === databaseAway) await this.#withoutBurials(happening);
+    else if (fault.of === "database") await happening;
     else this.#underWay.push(happening);
     await sleep(this.random.next() * this.leaseMs * 0.5);
   }
 
-  async #happen(fault: Fault, node: ClusterNode, ms: number): Promise<void> {
+  /** No node is buried for what all of them could not see. */
+  async #withoutBurials(happening: Promise<void>): Promise<void> {
+    const before = burialsOf(this.cluster);
+    await happening;
+    await this.#untilWhole();
+    const after = burialsOf(this.cluster);
+    if (after > before) this.#found.push(`${after - before} nodes were buried while the database was away`);
+  }
+
+  async #happen(fault: Fault, node: ClusterNode, ms: number, length: Length): Promise<void> {
     this.#busy.add(node);
     try {
-      await fault.happen(this.cluster, node, ms);
+      await fault.happen(this.cluster, node, ms, length);
+    } catch (error) {
+      this.#found.push(`after "${fault.name}" of ${node.name}: ${String(error).slice(0, 2000)}`);
     } finally {
       this.#busy.delete(node);
     }
@@ -189,6 +209,6 @@ class Nemesis {
   }
 
   get #wholeMs(): number {
-    return Math.max(this.leaseMs * WHOLE_LEASES, 60_000);
+    return Math.max(this.leaseMs * WHOLE_LEASES, WHOLE_MS);
   }
 }

@@ -16,7 +16,9 @@ const COMMAND = "core/cli/bin/claudeway.js";
 const WITH_LOAD_ENGINE = "test/cluster/gateway-process.ts";
 /** The processes run in folders from which it would not be found. */
 const TSX = import.meta.resolve("tsx");
-const START_MS = 90_000;
+/** What a node logs that buries another one. */
+const BURIED = "and was buried";
+const START_MS = 300_000;
 
 export interface NodeOptions {
   readonly name: string;
@@ -58,6 +60,8 @@ export class ClusterNode {
   product = PRODUCT;
   /** What its processes have printed, all starts together. */
   output = "";
+  /** How often it buried another node. */
+  burials = 0;
   #child: ChildProcess | undefined;
   #stopped = false;
 
@@ -110,6 +114,7 @@ export class ClusterNode {
       stream.setEncoding("utf8");
       stream.on("data", (text: string) => {
         started += text;
+        this.burials += text.split(BURIED).length - 1;
         this.output = (this.output + text).slice(-1_000_000);
       });
     }

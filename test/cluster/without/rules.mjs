@@ -25,7 +25,11 @@ const EPOCH = [
     from: /function checkEpoch\(turn\) \{/,
     to: "function checkEpoch(turn) { return;",
   },
-  { file: "/ledger/dist/turns.js", from: /const SAME_EPOCH = `/, to: "const SAME_EPOCH = `true OR " },
+  {
+    file: "/ledger/dist/turns.js",
+    from: /const SAME_EPOCH = `(.*)`;/,
+    to: "const SAME_EPOCH = `(true OR $1)`;",
+  },
   {
     file: "/ledger/dist/turns.js",
     from: /WHERE id = \? AND epoch = \?"/,
@@ -89,7 +93,13 @@ const ORDER = [
   },
 ];
 
+/** No guard ends what a killed or stopped gateway leaves. */
+const GUARD = [
+  { file: "/engine-claude/dist/orphan-guard.js", from: /process\.platform === "linux"/, to: "false" },
+];
+
 export const RULES = {
+  guard: GUARD,
   order: ORDER,
   fence: FENCE,
   refusal: REFUSAL,
