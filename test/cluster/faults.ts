@@ -36,7 +36,7 @@ function lasting(
     async happen(cluster, node, ms, length) {
       await begin(node, cluster);
       await sleep(ms);
-      const left = buries && length === "long" ? await node.children() : [];
+      const left = buries && length === "long" ? await node.workers() : [];
       await undo(node, cluster);
       if (left.length > 0) throw new Error(`${left.length} processes of ${node.name} outlived its place`);
     },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "smol-toml";
+import { readStat } from "#engine-claude/proc.js";
 import { endMarked, findMarked } from "#engine-claude/reaper.js";
 import { KEYS } from "../e2e/gateway.js";
 import { CLOCK_LIBRARY, movableClock } from "./clock-library.js";
@@ -169,6 +170,11 @@ export class ClusterNode {
     await setImmediate();
     const id = this.#installation();
     return id === undefined ? [] : findMarked(id).map(({ pid }) => pid);
+  }
+
+  /** Those of them that can do something: one that is stopped waits for its end. */
+  async workers(): Promise<number[]> {
+    return (await this.children()).filter((pid) => readStat(pid)?.stopped === false);
   }
 
   /** Ends everything of it. */
