@@ -1,7 +1,6 @@
 import { Readable } from "node:stream";
 import { setImmediate as nextRound } from "node:timers/promises";
 import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
-import { gatherPieces } from "./gathered-pieces.js";
 
 /** A line of the CLI: a message, or a part of the protocol between the CLI and the SDK. */
 type Line = SDKMessage | { readonly type: `control_${string}` | "keep_alive" | "transcript_mirror" };
@@ -47,7 +46,6 @@ export class CliOutput {
       this.#take(text);
       this.#checkSize();
     });
-    gatherPieces(from);
     from.once("end", () => this.#close());
     // A child that could not be started has an output that is closed without an end.
     from.once("close", () => this.#close());
