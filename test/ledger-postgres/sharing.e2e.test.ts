@@ -3,6 +3,7 @@ import { FencedError, type Ledger, LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import pg from "pg";
 import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
+import { MIGRATIONS } from "#ledger-postgres/schema.js";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { eventually } from "../e2e/poll.js";
 import { NOON, newSession, newTurn, outcome, parkedForLimit, rejection, seeded } from "../ledger/fixture.js";
@@ -93,6 +94,29 @@ for (const newest of [false, true])
       await query("ALTER TABLE claudeway.nodes ADD COLUMN later BIGINT NOT NULL DEFAULT 0");
       await onAll();
       await checkSums(ledger, [session], 32);
+    });
+
+    it("is migrated while a transaction locks its tables in another order", async () => {
+      await share();
+      await query(`SET search_path = claudeway; ALTER TABLE turns DROP COLUMN audit; DROP INDEX approvals_settled;
+        ALTER TABLE approvals DROP COLUMN settled_at; ALTER TABLE ledger DROP COLUMN needs; UPDATE ledger SET version = 5`);
+      const other = new pg.Client({ connectionString: url });
+      await other.connect();
+      try {
+        await other.query("BEGIN; LOCK TABLE claudeway.approvals IN ACCESS SHARE MODE");
+        const migrated = share();
+        const waits =
+          "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'claudeway.approvals'::regclass";
+        await eventually("a step that waits", async () => (await query(waits)).rows.length > 0);
+        // The step waits for this transaction, and this one for the step, which has waited for longer and is ended.
+        await other.query("SELECT count(*) FROM claudeway.turns");
+        await other.query("COMMIT");
+        await migrated;
+        const { rows } = await query("SELECT version::int FROM claudeway.ledger");
+        expect(rows).to.deep.equal([{ version: MIGRATIONS.length }]);
+      } finally {
+        await other.end();
+      }
     });
 
     it("adds up the turns of 32 writers on one key to the nanodollar, without a deadlock", async () => {

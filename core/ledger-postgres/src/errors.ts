@@ -28,6 +28,13 @@ export function isStalePlan(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.routine === "RevalidateCachedQuery";
 }
 
+/** Whether the server chose this transaction to end a deadlock. */
+export function isDeadlock(error: unknown): boolean {
+  return (
+    error instanceof LedgerError && error.cause instanceof pg.DatabaseError && error.cause.code === "40P01"
+  );
+}
+
 /** Whether the same work may succeed within seconds. */
 export function isBrief(error: unknown): boolean {
   if (!(error instanceof LedgerError) || !error.mayPass) return false;

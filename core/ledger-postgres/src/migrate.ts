@@ -1,10 +1,14 @@
 import { integer, maybeInteger, type Row } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import type { Connection } from "./connection.js";
+import { isDeadlock } from "./errors.js";
 import { LEDGER_TABLE, MIGRATIONS, NEEDS } from "./schema.js";
 
 /** Identifies the lock of the gateway that migrates: "Clwy", and 2. */
 const LOCK = "1131181945, 2";
+
+/** A step locks whole tables, one after another, which transactions of nodes at work lock in other orders. */
+const ATTEMPTS = 10;
 
 /**
  * Makes the tables, or migrates them to the latest version, in one transaction; other gateways that do so wait. Returns the
@@ -12,6 +16,17 @@ const LOCK = "1131181945, 2";
  * them.
  */
 export async function migrate(connection: Connection, schema: string): Promise<Row> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await migrateAtOnce(connection, schema);
+    } catch (error) {
+      if (!isDeadlock(error) || attempt === ATTEMPTS) throw error;
+      await connection.run("ROLLBACK");
+    }
+  }
+}
+
+async function migrateAtOnce(connection: Connection, schema: string): Promise<Row> {
   await connection.run(
     `BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(${LOCK});
      CREATE SCHEMA IF NOT EXISTS ${schema}; ${LEDGER_TABLE}; INSERT INTO ledger DEFAULT VALUES ON CONFLICT DO NOTHING`,
