@@ -1,5 +1,4 @@
 import {
-  CommitInDoubt,
   Elsewhere,
   type EngineResult,
   FencedError,
@@ -119,8 +118,7 @@ export class TurnConclusion {
     } catch (error) {
       // An answer that could not be recorded is not sent: clients rely on every answer being in the ledger.
       const isFenced = error instanceof FencedError;
-      const known = isFenced || error instanceof CommitInDoubt ? endingOfError(error, undefined) : undefined;
-      const ending = known ?? this.#defect(error);
+      const ending = endingOfError(error, undefined) ?? this.#defect(error);
       const outcome = this.#outcomeOf(ending, result && { ...result, text: "" }, result?.usage ?? NO_USAGE);
       return { outcome, error: ending.error, isFenced };
     }

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Kernel } from "@claudeway/kernel";
 import { openAudit, openLedger } from "@claudeway/ledger-sqlite";
-import { type AuditLog, CommitInDoubt, GatewayError, type Ledger } from "@claudeway/ports";
+import { type AuditLog, CommitInDoubt, GatewayError, type Ledger, LedgerError } from "@claudeway/ports";
 import { AccountLimits } from "@claudeway/scheduling";
 import { expect } from "chai";
 import { pino } from "pino";
@@ -169,6 +169,15 @@ describe("a turn of a node whose sessions may go to another one", () => {
     const turn = await running(one, await session(one));
     Object.assign(ledger.turns, { end: () => Promise.reject(new CommitInDoubt("ledger: unknown")) });
     goOn();
+    const { outcome, error } = await turn.ended;
+    expect(outcome.response).to.include({ success: false, result: "", code: "UNAVAILABLE" });
+    expect(error).to.include({ code: "UNAVAILABLE", status: 503 });
+  });
+
+  it("has 503 if the ledger is away until its node stops working", async () => {
+    const turn = await running(one, await session(one));
+    Object.assign(ledger.turns, { end: () => Promise.reject(new LedgerError("ledger: away", {}, true)) });
+    turn.stop("shutdown");
     const { outcome, error } = await turn.ended;
     expect(outcome.response).to.include({ success: false, result: "", code: "UNAVAILABLE" });
     expect(error).to.include({ code: "UNAVAILABLE", status: 503 });
