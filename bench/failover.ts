@@ -1,3 +1,4 @@
+import { OUTAGES, runOutage } from "../test/cluster/outage.js";
 import { BUSY, IDLE, runTrial, TRIALS } from "../test/cluster/trials.js";
 import { MACHINE } from "./machine.js";
 
@@ -21,6 +22,16 @@ for (const trial of TRIALS) {
   const times = [idleServedMs, busyServedMs, allServedMs, processesGoneMs].map((ms) => `${seconds(ms)} s`);
   print(
     `| ${[trial.name, ...times, verdict.acknowledged, verdict.lost, verdict.broken.join("; ") || "none"].join(" | ")} |`,
+  );
+}
+for (const outage of OUTAGES) {
+  const lease = outage.isFenced ? leaseSecs : leaseSecs * 3;
+  const { firstServedMs, allServedMs, processesGoneMs, answers, verdict } = await runOutage(outage, lease);
+  const gone = processesGoneMs === undefined ? "turns go on" : `${seconds(processesGoneMs)} s`;
+  print(
+    `${outage.name} (${seconds(outage.leases * lease * 1000)} s of a lease of ${lease} s): after its return the first session served ` +
+      `after ${seconds(firstServedMs)} s, all after ${seconds(allServedMs)} s; processes gone after: ${gone}; answers of the turns: ` +
+      `${answers.join(", ")}; lost ${verdict.lost}, ended otherwise ${verdict.otherwise}, buried ${verdict.burials}, broken rules: ${verdict.broken.join("; ") || "none"}`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
+import { OUTAGES, runOutage } from "./outage.js";
 import { BUSY, IDLE, runTrial, TRIALS } from "./trials.js";
 
 const LEASE_SECS = 3;
@@ -13,6 +14,22 @@ for (const trial of TRIALS) {
       expect(verdict.broken).to.deep.equal([]);
       expect(verdict.lost).to.equal(BUSY);
       expect(zombieAnswers).to.equal(0);
+    });
+  });
+}
+
+for (const outage of OUTAGES) {
+  describe(`${IDLE} idle and ${BUSY} busy sessions of a node: ${outage.name}`, function () {
+    this.timeout(INSTALL_TIMEOUT_MS);
+
+    const turns = outage.isFenced ? "the turns end once, without success" : "the turns go on";
+    it(`are served again, ${turns}, and no node is buried`, async () => {
+      // A short outage includes the start of the database, which takes a second or more.
+      const { answers, verdict } = await runOutage(outage, outage.isFenced ? LEASE_SECS : 10);
+      expect(verdict.broken).to.deep.equal([]);
+      expect(verdict.burials).to.equal(0);
+      expect(verdict.lost + verdict.otherwise).to.equal(outage.isFenced ? BUSY : 0);
+      expect(answers.every((answer) => (answer === 200) !== outage.isFenced)).to.equal(true);
     });
   });
 }

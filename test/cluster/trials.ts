@@ -129,7 +129,7 @@ async function servedAt(
   return since();
 }
 
-async function untilServed(load: Load, node: ClusterNode, session: string): Promise<void> {
+export async function untilServed(load: Load, node: ClusterNode, session: string): Promise<void> {
   await eventually(
     `an answer of ${node.name}`,
     async () => (await load.prompt(node, session, SHORT_MS)) === 200 || sleep(100, false),
@@ -137,7 +137,7 @@ async function untilServed(load: Load, node: ClusterNode, session: string): Prom
   );
 }
 
-async function processesGone(node: ClusterNode, since: () => number): Promise<number> {
+export async function processesGone(node: ClusterNode, since: () => number): Promise<number> {
   await eventually(
     "no process",
     async () => (await node.children()).length === 0 || sleep(30, false),

@@ -13,10 +13,11 @@ const PROMPT = `[[bash echo once >> ran]] [[limit five_hour ${(5 * HOUR) / 1000}
 
 describe("a turn that waits five hours for a usage limit, on the real CLI", function () {
   this.timeout(180_000);
-  const home = mkdtempSync(join(tmpdir(), "claudeway-home-"));
+  let home: string;
   let model: ScriptedModel;
   let gateway: TestGateway;
-  before(async () => {
+  beforeEach(async () => {
+    home = mkdtempSync(join(tmpdir(), "claudeway-home-"));
     model = await startScriptedModel();
     gateway = await createTestGateway({
       engine: "claude",
@@ -36,7 +37,7 @@ describe("a turn that waits five hours for a usage limit, on the real CLI", func
       },
     });
   });
-  after(async () => {
+  afterEach(async () => {
     await gateway.close();
     await model.close();
     rmSync(home, { recursive: true, force: true });

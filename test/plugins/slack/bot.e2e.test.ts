@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { TestGateway } from "../../e2e/gateway.js";
 import { eventually } from "../../e2e/poll.js";
+import { noticeStored } from "../parked-notice.js";
 import { ADA, APP_TOKEN, BOT_TOKEN, CHANNEL, FakeSlack } from "./fake-slack.js";
 
 /** The real command and the real CLI, a scripted model, and a fake Slack on loopback. */
@@ -44,6 +45,7 @@ live_wait_secs = 1
     const card = await shows("May Claude use Write?");
     expect(card.thread).to.equal(root);
     await shows("Waiting for a decision");
+    await noticeStored(gateway.dataDir);
     await gateway.stop("SIGKILL");
     expect(files("slack.txt")).to.deep.equal([]);
     await gateway.launch();

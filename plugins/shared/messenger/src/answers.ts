@@ -175,7 +175,11 @@ export class Answers {
     const { state, scope, denied } = this.options;
     const { turnId, key, messageId } = turn;
     const pending = response.pending_approval;
-    if (pending !== undefined && messageId !== undefined) state.setParked(turnId, { turnId, key, messageId });
+    if (pending !== undefined && messageId !== undefined) {
+      state.setParked(turnId, { turnId, key, messageId });
+      // Before anybody sees that it waits, and decides: the answer is to come here also after a kill.
+      await state.saved();
+    }
     try {
       await answer.finish(this.#textOf(response));
       if (pending !== undefined)
