@@ -4,7 +4,7 @@ import { judge, type Verdict } from "./books.js";
 import { Cluster } from "./cluster.js";
 import { Load } from "./load.js";
 import { Random } from "./random.js";
-import { BUSY, IDLE, processesGone, untilServed } from "./trials.js";
+import { areBusy, BUSY, IDLE, processesGone, untilServed } from "./trials.js";
 
 /** For how many leases the database is away. Nodes end their work after two thirds of one. */
 export const OUTAGES = [
@@ -49,7 +49,7 @@ export async function runOutage(
     // Until after a short outage, or longer than a long one.
     const busyMs = leaseSecs * 1000 * (isFenced ? 20 : 1.5);
     const busy = load.sessions.slice(IDLE).map((session) => load.prompt(a, session, busyMs));
-    await eventually("busy sessions", async () => (await a.children()).length >= BUSY);
+    await eventually("busy sessions", () => areBusy(cluster));
 
     const before = performance.now();
     await cluster.postgres.kill();

@@ -89,10 +89,7 @@ async function perform(trial: Trial, cluster: Cluster, leaseMs: number): Promise
   await load.open(a);
   for (const session of load.sessions) await load.prompt(a, session, SHORT_MS);
   const busy = load.sessions.slice(IDLE).map((session) => load.prompt(a, session, BUSY_MS));
-  await eventually("busy sessions", async () => {
-    const [{ open = 0 } = {}] = await cluster.query(`SELECT count(*) AS open FROM turns WHERE "end" IS NULL`);
-    return Number(open) === BUSY && (await a.children()).length >= BUSY;
-  });
+  await eventually("busy sessions", () => areBusy(cluster));
 
   const before = performance.now();
   const since = () => performance.now() - before;
@@ -116,6 +113,12 @@ async function perform(trial: Trial, cluster: Cluster, leaseMs: number): Promise
     verdict: await judge(cluster, load.history),
     zombieAnswers,
   };
+}
+
+/** Whether the turns of the busy sessions have begun, and work. */
+export async function areBusy(cluster: Cluster): Promise<boolean> {
+  const [{ open = 0 } = {}] = await cluster.query(`SELECT count(*) AS open FROM turns WHERE "end" IS NULL`);
+  return Number(open) === BUSY && (await cluster.node("a").children()).length >= BUSY;
 }
 
 /** When the other node first answers a prompt of the session. */
