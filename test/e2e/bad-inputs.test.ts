@@ -89,7 +89,11 @@ describe("bad inputs", () => {
 
   it("reach neither the model nor cause an internal error", async () => {
     expect(gateway.model.requests()).to.have.length(asked);
-    expect(gateway.stderr).to.equal("");
+    // Nodes of a cluster say that they joined.
+    const lines = gateway.stderr
+      .split("\n")
+      .filter((line) => line !== "" && !line.includes('"level":"info"'));
+    expect(lines).to.deep.equal([]);
     expect((await gateway.request("/sessions", { key: SECRET })).body).to.include({ total: 1 });
   });
 
