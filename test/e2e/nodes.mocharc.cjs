@@ -31,7 +31,7 @@ const LEFT_OUT = {
     "dashboard-session",
   ],
   "processes started ahead, of which each node has its own": ["prewarmed-options"],
-  "a restart at a port of its own that forgets logins, which nodes share": ["dashboard-tabs"],
+  "restarts at a given port, which two nodes can't have": ["dashboard-tabs", "proxies"],
   "a load of its own, also on a cluster: see docs/cluster.md": ["soak"],
 };
 
