@@ -36,7 +36,7 @@ export async function wronglyDecided(
     ),
     ...named("calls ran twice", twice(ran)),
     ...named(
-      "calls ran that nobody allowed",
+      "calls ran without being allowed",
       ran
         .filter((turn) => byTurn.get(turn)?.status !== "allowed")
         .map((turn) => `${turn}: ${byTurn.get(turn)?.status}`),

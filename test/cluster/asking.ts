@@ -9,7 +9,7 @@ import { monotonicMs } from "./working-engine.js";
 
 const ASKING = 2;
 const SESSIONS = 6;
-/** Time for turns that wait to park, and for calls that nobody decides on to expire. */
+/** Time for turns that wait to park, and for undecided calls to expire. */
 const LIVE_WAIT_SECS = 1;
 const EXPIRES_SECS = 15;
 

@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually } from "../e2e/poll.js";
 import { judge, type Verdict } from "./books.js";
 import { Cluster } from "./cluster.js";
-import { Load } from "./load.js";
-import { Random } from "./random.js";
-import { areBusy, BUSY, IDLE, processesGone, untilServed } from "./trials.js";
+import { IDLE, occupy, processesGone, untilServed } from "./trials.js";
 
 /** For how many leases the database is away. Nodes end their work after two thirds of one. */
 export const OUTAGES = [
@@ -24,8 +21,6 @@ export interface OutageFigures {
   readonly verdict: Verdict;
 }
 
-const SHORT_MS = 20;
-
 /** Two nodes lose their database for a while; one has idle and busy sessions. */
 export async function runOutage(
   { leases, isFenced }: (typeof OUTAGES)[number],
@@ -37,19 +32,9 @@ export async function runOutage(
   });
   try {
     const [a, b] = [cluster.node("a"), cluster.node("b")];
-    const load = new Load(cluster.nodes, {
-      clients: 0,
-      sessions: IDLE + BUSY,
-      ms: SHORT_MS,
-      random: new Random(1),
-    });
-    await load.open(a);
-    for (const session of load.sessions) await load.prompt(a, session, SHORT_MS);
-    const idle = load.sessions.slice(0, IDLE);
     // Until after a short outage, or longer than a long one.
-    const busyMs = leaseSecs * 1000 * (isFenced ? 20 : 1.5);
-    const busy = load.sessions.slice(IDLE).map((session) => load.prompt(a, session, busyMs));
-    await eventually("busy sessions", () => areBusy(cluster));
+    const { load, busy } = await occupy(cluster, leaseSecs * 1000 * (isFenced ? 20 : 1.5));
+    const idle = load.sessions.slice(0, IDLE);
 
     const before = performance.now();
     await cluster.postgres.kill();

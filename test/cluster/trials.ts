@@ -80,16 +80,7 @@ export async function runTrial(
 
 async function perform(trial: Trial, cluster: Cluster, leaseMs: number): Promise<TrialFigures> {
   const [a, b] = [cluster.node("a"), cluster.node("b")];
-  const load = new Load(cluster.nodes, {
-    clients: 0,
-    sessions: IDLE + BUSY,
-    ms: SHORT_MS,
-    random: new Random(1),
-  });
-  await load.open(a);
-  for (const session of load.sessions) await load.prompt(a, session, SHORT_MS);
-  const busy = load.sessions.slice(IDLE).map((session) => load.prompt(a, session, BUSY_MS));
-  await eventually("busy sessions", () => areBusy(cluster));
+  const { load, busy } = await occupy(cluster, BUSY_MS);
 
   const before = performance.now();
   const since = () => performance.now() - before;
@@ -115,8 +106,27 @@ async function perform(trial: Trial, cluster: Cluster, leaseMs: number): Promise
   };
 }
 
+/** Gives the node a idle sessions, and busy ones, whose turns work for `busyMs`. Resolves once all of them do. */
+export async function occupy(
+  cluster: Cluster,
+  busyMs: number,
+): Promise<{ readonly load: Load; readonly busy: readonly Promise<number | string>[] }> {
+  const a = cluster.node("a");
+  const load = new Load(cluster.nodes, {
+    clients: 0,
+    sessions: IDLE + BUSY,
+    ms: SHORT_MS,
+    random: new Random(1),
+  });
+  await load.open(a);
+  for (const session of load.sessions) await load.prompt(a, session, SHORT_MS);
+  const busy = load.sessions.slice(IDLE).map((session) => load.prompt(a, session, busyMs));
+  await eventually("busy sessions", () => areBusy(cluster));
+  return { load, busy };
+}
+
 /** Whether the turns of the busy sessions have begun, and work. */
-export async function areBusy(cluster: Cluster): Promise<boolean> {
+async function areBusy(cluster: Cluster): Promise<boolean> {
   const [{ open = 0 } = {}] = await cluster.query(`SELECT count(*) AS open FROM turns WHERE "end" IS NULL`);
   return Number(open) === BUSY && (await cluster.node("a").children()).length >= BUSY;
 }

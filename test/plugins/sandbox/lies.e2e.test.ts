@@ -49,7 +49,7 @@ const LIES: readonly { readonly what: string; readonly said: string }[] = [
   { what: "a session with a name of 1 MB", said: 'result({ session_id: "a".repeat(1e6) })' },
   { what: "a session that is an object", said: "result({ session_id: {} })" },
   {
-    what: "a call that nobody made",
+    what: "a deferred call that was never made",
     said: 'result({ deferred_tool_use: { id: "x", name: "Bash", input: {} } })',
   },
   { what: "a message without one", said: `['{"type":"assistant"}', result()]` },
