@@ -64,8 +64,8 @@ describe("a disk that is full when a turn ends", () => {
     const { answer } = await turnOnFullDisk();
     gateway.signal("SIGTERM");
     const { status, body } = await answer;
-    expect(status).to.equal(500);
-    expect(body).to.include({ code: "INTERNAL_ERROR" }).and.not.have.property("result");
+    expect(status).to.equal(503);
+    expect(body).to.include({ code: "UNAVAILABLE" }).and.not.have.property("result");
     expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
   });
 
