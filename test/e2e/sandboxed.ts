@@ -6,7 +6,7 @@ export const SANDBOX_SWITCH = "CLAUDEWAY_TEST_SANDBOX";
 
 /**
  * The configuration of a gateway under test with the plugin sandbox, if `SANDBOX_SWITCH` is set. Keys keep one configuration
- * folder of the CLI, where the tests look for it.
+ * folder of the CLI, where the tests look for it, unless the test gives each its own.
  */
 export function sandboxed(
   config: string | undefined,
@@ -21,10 +21,12 @@ export function sandboxed(
     // The test is about that.
     return config;
   }
-  const keys = keyIds.map((id) => [
-    id,
-    { workdirs: ["/**"], ...part(part(tree, "keys"), id), env: { CLAUDE_CONFIG_DIR: join(dir, "claude") } },
-  ]);
+  const shared =
+    part(tree, "engine")["config_dirs"] === "per_key" ? {} : { CLAUDE_CONFIG_DIR: join(dir, "claude") };
+  const keys = keyIds.map((id) => {
+    const key = part(part(tree, "keys"), id);
+    return [id, { workdirs: ["/**"], ...key, env: { ...shared, ...part(key, "env") } }];
+  });
   return stringify({
     ...tree,
     engine: { ...part(tree, "engine"), config_dirs: "per_key" },

@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { definePlugin, type Refusal } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { findBubblewrap, tryWalls } from "./bubblewrap.js";
@@ -21,26 +22,28 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
   needs: ["control", "keys", "turns"],
   setup: {
     async test(config) {
-      await tryOut(config, tmpdir());
+      await tryOutOnce(config);
       return 'the CLI can run in a sandbox here; set config_dirs = "per_key" in [engine] too';
     },
   },
   async check(config, { paths }) {
     try {
       refuseSharedFolders(paths.configDirs);
-      const bwrap = await tryOut(config, tmpdir());
+      const bwrap = await tryOutOnce(config);
       return `the CLI can run in it, with ${bwrap}; limits by ${limitsBy(Cgroups.problem(ownCgroup()))}`;
     } catch (error) {
       if (config.required) throw error;
       return `off, which required = false allows: ${error instanceof Error ? error.message : String(error)}`;
     }
   },
-  async apply({ hooks, control, keys, turns, log, notice, onDispose }, config) {
+  async apply({ hooks, control, keys, turns, log, notice, onDispose, storage }, config) {
     const { workdirs: base, configDirs, dataDir } = control.paths;
+    const seccomp = new Seccomp(storage);
+    onDispose(() => seccomp.close());
     let bwrap: string;
     try {
       refuseSharedFolders(configDirs);
-      bwrap = await tryOut(config, dataDir);
+      bwrap = await tryOut(config, dataDir, seccomp);
     } catch (error) {
       const problem = `the CLI can't run in a sandbox: ${error instanceof Error ? error.message : String(error)}`;
       if (config.required) throw new Error(`${problem}. With required = false, it would run without`);
@@ -48,8 +51,6 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
       notice(`sandbox: off: ${problem}`);
       return;
     }
-    const seccomp = Seccomp.create(dataDir);
-    onDispose(() => seccomp.close());
     if (!seccomp.filters) log.warn(`system calls are not filtered: no filter is known for ${process.arch}`);
     const network = new SandboxNetwork(config, log);
     onDispose(() => network.close());
@@ -106,18 +107,23 @@ function refuseSharedFolders(configDirs: "shared" | "per_key"): void {
   throw new Error('keys share a configuration folder of the CLI; set config_dirs = "per_key" in [engine]');
 }
 
+/** As `tryOut`, and leaves nothing behind. */
+async function tryOutOnce(config: SandboxConfig): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "claudeway-sandbox-"));
+  try {
+    return await tryOut(config, folder, new Seccomp(folder));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** Builds the walls once. Resolves to the path of `bwrap`; rejects with the reason why they don't stand. */
-async function tryOut(config: SandboxConfig, configDir: string): Promise<string> {
+async function tryOut(config: SandboxConfig, configDir: string, seccomp: Seccomp): Promise<string> {
   refuseMissing(config);
   const bwrap = await findBubblewrap(process.env["PATH"]);
-  const seccomp = Seccomp.create(configDir);
-  try {
-    const walls = [...trialOf(config, configDir), ...seccomp.args];
-    const parts = { before: seccomp.before, walls, limits: limitArguments(config) };
-    await tryWalls(bwrap, parts, { PATH: process.env["PATH"] });
-  } finally {
-    seccomp.close();
-  }
+  const walls = [...trialOf(config, configDir), ...seccomp.args];
+  const parts = { before: seccomp.before(), walls, limits: limitArguments(config) };
+  await tryWalls(bwrap, parts, { PATH: process.env["PATH"] });
   return bwrap;
 }
 

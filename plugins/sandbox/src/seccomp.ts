@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { endianness, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -93,36 +93,35 @@ function refuse(compare: number, value: number): Instruction[] {
 
 /** Which of its open files bubblewrap reads the filter from. */
 const FILE = "9";
+const NAME = "filter";
 /** Killed before the gateway, and before programs beside it, where the machine has no memory left. */
 const OOM_SCORE = 500;
 
 /** What bubblewrap is started with, so that all in the sandbox is filtered. */
 export class Seccomp {
-  private constructor(private readonly folder: string | undefined) {}
+  readonly #filter = syscallFilter();
+  /** The folder of a copy that other users can read. */
+  #open: string | undefined;
 
-  /** @param elsewhere a folder for the filter where there can't be one for temporary files */
-  static create(elsewhere: string): Seccomp {
-    const filter = syscallFilter();
-    if (filter === undefined) return new Seccomp(undefined);
-    const folder = makeFolder(tmpdir()) ?? makeFolder(elsewhere);
-    if (folder === undefined) throw new Error(`${elsewhere} can't be written to`);
-    writeFileSync(join(folder, "filter"), filter);
-    // The CLI may be another user, whatever the gateway's umask.
-    chmodSync(join(folder, "filter"), 0o644);
-    chmodSync(folder, 0o711);
-    return new Seccomp(folder);
+  /** @param folder where the filter is kept: one of the gateway's own, so that nothing that tidies up temporary files removes it */
+  constructor(private readonly folder: string) {
+    if (this.#filter === undefined) return;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFilter(folder, this.#filter);
   }
 
   /** Whether system calls are filtered: for other machines no filter is known. */
   get filters(): boolean {
-    return this.folder !== undefined;
+    return this.#filter !== undefined;
   }
 
-  /** What runs bubblewrap. */
-  get before(): readonly string[] {
+  /**
+   * What runs bubblewrap.
+   * @param byOther whether another user than the gateway's runs it, who can't reach the gateway's folder
+   */
+  before(byOther = false): readonly string[] {
     const score = `{ echo ${OOM_SCORE} > /proc/self/oom_score_adj; } 2> /dev/null`;
-    const filter = this.folder === undefined ? "/dev/null" : join(this.folder, "filter");
-    return ["/bin/sh", "-c", `${score}; exec "$@" ${FILE}< "$0"`, filter];
+    return ["/bin/sh", "-c", `${score}; exec "$@" ${FILE}< "$0"`, this.#file(byOther)];
   }
 
   /** Arguments of bubblewrap. */
@@ -131,14 +130,25 @@ export class Seccomp {
   }
 
   close(): void {
-    if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
+    if (this.#open !== undefined) rmSync(this.#open, { recursive: true, force: true });
+  }
+
+  #file(byOther: boolean): string {
+    if (this.#filter === undefined) return "/dev/null";
+    if (!byOther) return join(this.folder, NAME);
+    if (this.#open === undefined || !existsSync(join(this.#open, NAME))) {
+      this.#open = mkdtempSync(join(tmpdir(), "claudeway-seccomp-"));
+      chmodSync(this.#open, 0o711);
+      writeFilter(this.#open, this.#filter);
+    }
+    return join(this.#open, NAME);
   }
 }
 
-function makeFolder(parent: string): string | undefined {
-  try {
-    return mkdtempSync(join(parent, "claudeway-seccomp-"));
-  } catch {
-    return undefined;
-  }
+/** At once as a whole: another instance may be starting a program with it. Readable whatever the gateway's umask. */
+function writeFilter(folder: string, filter: Buffer): void {
+  const file = join(folder, NAME);
+  writeFileSync(`${file}.new`, filter);
+  chmodSync(`${file}.new`, 0o644);
+  renameSync(`${file}.new`, file);
 }

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { Seccomp, syscallFilter } from "#plugins/sandbox/seccomp.js";
 import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { temporaryFolder } from "../../temporary.js";
 
 /** On x64. Called with zeros, none of them does anything, and none ends with ENOSYS where it is not refused. */
 const REFUSED = {
@@ -38,14 +38,14 @@ describe("the filter of system calls", () => {
     bwrap = await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
   });
   beforeEach(() => {
-    seccomp = Seccomp.create(tmpdir());
+    seccomp = new Seccomp(temporaryFolder("claudeway-filter-"));
   });
   afterEach(() => seccomp?.close());
 
   /** What a script of perl prints in a sandbox with the filter. */
   function run(script: string, ...args: string[]): string {
     const walls = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", ...(seccomp?.args ?? [])];
-    const [sh = "", ...rest] = [...(seccomp?.before ?? []), bwrap, ...walls, "perl", "-e", script, ...args];
+    const [sh = "", ...rest] = [...(seccomp?.before() ?? []), bwrap, ...walls, "perl", "-e", script, ...args];
     const { stdout, stderr } = spawnSync(sh, rest, { encoding: "utf8" });
     expect(stderr).to.equal("");
     return stdout.trim();
@@ -85,7 +85,7 @@ describe("the filter of system calls", () => {
         "-e",
         search,
       ];
-      const all = ["-e", common, ...(seccomp?.before ?? []), ...inside];
+      const all = ["-e", common, ...(seccomp?.before() ?? []), ...inside];
       return spawnSync("perl", all, { encoding: "utf8" }).stdout;
     };
     expect(found([])).to.equal("canary");
@@ -96,11 +96,29 @@ describe("the filter of system calls", () => {
     expect(run('open F, "/proc/self/oom_score_adj"; print <F>')).to.equal("500");
   });
 
-  it("is gone with the gateway, and known for x64 and arm64", () => {
-    const [file = ""] = seccomp?.before.slice(-1) ?? [];
-    expect(existsSync(file)).to.equal(true);
+  it("is a file of the gateway's own that other programs do not tidy up, as a whole at any time", () => {
+    const folder = temporaryFolder("claudeway-filter-");
+    writeFileSync(join(folder, "filter"), "of an older gateway");
+    const [file = ""] = new Seccomp(folder).before().slice(-1);
+    expect(dirname(file)).to.equal(folder);
+    expect(readFileSync(file)).to.deep.equal(syscallFilter());
+    expect(readdirSync(folder)).to.deep.equal(["filter"]);
+  });
+
+  it("has a copy for other users, which is made again where it was removed, and gone with the gateway", () => {
+    const [first = ""] = seccomp?.before(true).slice(-1) ?? [];
+    expect([statSync(dirname(first)).mode & 0o777, statSync(first).mode & 0o777]).to.deep.equal([
+      0o711, 0o644,
+    ]);
+    expect(seccomp?.before(true).at(-1)).to.equal(first);
+    rmSync(dirname(first), { recursive: true });
+    const [again = ""] = seccomp?.before(true).slice(-1) ?? [];
+    expect(readFileSync(again)).to.deep.equal(syscallFilter());
     seccomp?.close();
-    expect(existsSync(dirname(file))).to.equal(false);
+    expect(existsSync(dirname(again))).to.equal(false);
+  });
+
+  it("is known for x64 and arm64", () => {
     expect([syscallFilter("arm64")?.length, syscallFilter("mips")]).to.deep.equal([640, undefined]);
   });
 });
