@@ -25,7 +25,7 @@ describe("telegram's connection", () => {
       // A hanging poll is abandoned ten seconds after its own timeout.
       if (method === "getUpdates" && behaviour === "hang") continue;
       it(`survives ${what} at ${method}, and answers`, async () => {
-        bot = await TestBot.start({}, ({ api }) => api.next(method, behaviour));
+        bot = await TestBot.start({ request_timeout_secs: 0.5 }, ({ api }) => api.next(method, behaviour));
         bot.api.write("hello", { thread: 7 });
         await bot.shows("you said: hello", 20_000);
         expect(bot.turns.ran).to.have.length(1);
