@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Settings } from "@claudeway/config";
 import type { ListenAddress, Load } from "@claudeway/kernel";
 import { messageOf } from "@claudeway/ports";
@@ -41,7 +41,7 @@ import { rootRoute } from "./http/routes/root.js";
 import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
-import { createHttpServer, refuseBadHttp } from "./http/server.js";
+import { acceptWaiting, createHttpServer, refuseBadHttp } from "./http/server.js";
 import { TurnStarter } from "./http/start-turn.js";
 import { UnansweredRequests } from "./http/unanswered.js";
 import { TaskSockets } from "./http/websocket.js";
@@ -257,8 +257,7 @@ export class Gateway {
     await this.parts.engine.retire("shutdown");
     await this.services.turns.drained();
     await this.parts.passing?.emptied();
-    // Right after the connections that wait to be accepted.
-    await setImmediate();
+    await acceptWaiting(this.#server);
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
     const refuseBodies = setTimeout(() => {

@@ -7,6 +7,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import type { Settings } from "@claudeway/config";
 import { GatewayError } from "@claudeway/ports";
 import type { GatewayMiddleware } from "./context.js";
@@ -25,6 +26,8 @@ const CHECK_MS = 5_000;
 const STALLED_MS = 120_000;
 /** How long data from a client that already has its response is read and discarded, in ms. */
 const LINGER_MS = 1_000;
+/** How long connections that wait are accepted before the port closes, in ms. */
+const LAST_CONNECTIONS_MS = 1_000;
 /** The share of the limit of open files that connections may use; the CLI and the ledger need files too. */
 const SHARE_OF_FILES = 0.9;
 
@@ -75,6 +78,21 @@ export function createHttpServer(handlers: Handlers, limits: Settings["limits"])
     if (!exchanges.any(socket) || socket.writableLength > 0) socket.destroy();
   });
   return server;
+}
+
+/**
+ * Resolves when no connection waits to be accepted: one that does is reset when the port closes. Node accepts one in each
+ * iteration of its event loop, and the first iteration may have looked for connections before.
+ */
+export async function acceptWaiting(server: Server): Promise<void> {
+  const until = performance.now() + LAST_CONNECTIONS_MS;
+  let iterations = 0;
+  const again = () => {
+    iterations = 0;
+  };
+  server.on("connection", again);
+  while (iterations++ < 2 && performance.now() < until) await setImmediate();
+  server.off("connection", again);
 }
 
 /** Answers an unreadable request if no other response is being written, and closes the connection. */
