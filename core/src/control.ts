@@ -67,6 +67,10 @@ export class Control implements GatewayControl {
     return this.parts.kernel.available();
   }
 
+  descriptions() {
+    return this.parts.kernel.descriptions();
+  }
+
   async enable(source: PluginSource, sections = this.#sections()): Promise<void> {
     await this.parts.kernel.enable({ plugins: [source], sections });
     await this.#pluginsChanged();

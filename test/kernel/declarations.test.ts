@@ -72,4 +72,18 @@ describe("manifests of plugins", () => {
     expect(find("repos")?.problem).to.equal(undefined);
     expect(loader.installed()).to.include.members(["key_budget", "repos", "worse"]);
   });
+
+  it("include what packages say that they are, by both names, on one line of at most 160 characters", () => {
+    const describe = (name: string, description: unknown) =>
+      write(`node_modules/${name}/package.json`, { name, description });
+    describe("@acme/claudeway-plugin-office-clock", " Says\u001b[2J\u202e when.\nIt is late. ");
+    describe("claudeway-plugin-long", "x".repeat(200));
+    describe("claudeway-plugin-silent", 7);
+    const said = loader.descriptions();
+    expect(said.get("office_clock")).to.match(/^Says *\[2J *when\. It is late\.$/);
+    expect(said.get("@acme/claudeway-plugin-office-clock")).to.equal(said.get("office_clock"));
+    expect(said.get("long")).to.equal(`${"x".repeat(159)}…`);
+    expect(said.has("silent")).to.equal(false);
+    expect(said.get("demo")).to.match(/^A scripted model/);
+  });
 });

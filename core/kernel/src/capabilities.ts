@@ -386,6 +386,8 @@ export interface GatewayControl {
   pages(): readonly DescribedPage[];
   /** The installed plugins, first- and third-party, enabled or not. */
   available(): Promise<readonly string[]>;
+  /** What installed packages of plugins say about them, by the packages' and the plugins' names. */
+  descriptions(): Promise<ReadonlyMap<string, string>>;
   /** Until the restart. Rejects with a one-line reason. */
   enable(name: string): Promise<void>;
   disable(name: string): Promise<void>;

@@ -159,6 +159,11 @@ export class Kernel {
     return this.#loader.installed();
   }
 
+  /** What installed packages of plugins say about them, by the packages' and the plugins' names; none of their code runs. */
+  async descriptions(): Promise<ReadonlyMap<string, string>> {
+    return this.#loader.descriptions();
+  }
+
   /**
    * Enables the plugins of the selection that are not enabled yet: all of them or, rejecting with a `PluginError`,
    * none. A plugin that the kernel has loaded before is found by its own name, whatever its source, and may have a

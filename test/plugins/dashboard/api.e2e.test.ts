@@ -204,7 +204,10 @@ describe("dashboard: the admin API", () => {
     const own = (await plugins()).find(({ name }) => name === "dashboard");
     expect(own).to.include({ state: "on", enabled: true, last_error: null });
     expect(own?.["needs"]).to.deep.equal(["control", "turns", "approvals", "keys"]);
-    expect((await plugins()).find(({ name }) => name === "demo")).to.include({ state: "off" });
+    expect((await plugins()).find(({ name }) => name === "demo")).to.include({
+      state: "off",
+      description: "A scripted model on loopback: Claudeway works with no account and costs nothing.",
+    });
     const change = (path: string) => ask(`/admin/plugins/${path}`, { method: "POST" });
     expect((await change("demo/enable")).body["plugin"]).to.include({ name: "demo", state: "on" });
     expect((await change("demo/disable")).body["plugin"]).to.include({ name: "demo", state: "off" });

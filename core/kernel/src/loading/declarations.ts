@@ -48,7 +48,7 @@ export function readManifests(named: readonly string[], places: SearchPlaces): P
   return [...folders].map(([folder, source]) => manifestIn(folder, source));
 }
 
-const MAX_DESCRIPTION = 100;
+const MAX_DESCRIPTION = 160;
 
 /** A package and its own words about it, on one line and without invisible characters. */
 export interface PackageSummary {
@@ -63,7 +63,10 @@ export function summaryOfPackage(name: string, places: SearchPlaces): PackageSum
     const { description } = folder === undefined ? {} : readManifest(name, folder);
     if (typeof description !== "string") return { name, description: undefined };
     const line = oneLine(description.replace(/[\p{Cc}\p{Cf}]/gu, " "));
-    return { name, description: Array.from(line).slice(0, MAX_DESCRIPTION).join("") || undefined };
+    const characters = Array.from(line);
+    const cut =
+      characters.length > MAX_DESCRIPTION ? `${characters.slice(0, MAX_DESCRIPTION - 1).join("")}…` : line;
+    return { name, description: cut || undefined };
   } catch (error) {
     if (!(error instanceof PluginError)) throw error;
     return { name, description: undefined };

@@ -13,6 +13,7 @@ import {
   installedPackages,
   isOwnName,
   locatePlugin,
+  nameOfPackage,
   refuseUnknown,
   type SearchPlaces,
 } from "./locate.js";
@@ -80,6 +81,18 @@ export class PluginLoader {
   otherPackages(): PackageSummary[] {
     const names = installedPackages(this.#places).filter((name) => !name.startsWith("@claudeway/"));
     return [...new Set(names)].sort().map((name) => summaryOfPackage(name, this.#places));
+  }
+
+  /** What the packages of installed plugins say about them, by the packages' and the plugins' names. */
+  descriptions(): Map<string, string> {
+    const found = installedPackages(this.#places).map((name) => summaryOfPackage(name, this.#places));
+    return new Map(
+      found.flatMap(({ name, description }) =>
+        description === undefined
+          ? []
+          : [name, nameOfPackage(name)].map((key) => [key, description] as const),
+      ),
+    );
   }
 
   /** Whether a plugin of this name was installed when this was first asked. */

@@ -388,6 +388,7 @@ export const SCHEMAS: Part = named({
   }),
   Plugin: object({
     name: TEXT,
+    description: { type: ["string", "null"], description: "Of its package." },
     version: { type: ["string", "null"] },
     state: { enum: ["on", "off", "failed"] },
     enabled: FLAG,

@@ -16,22 +16,26 @@ export function pluginRoutes(router: Router, control: GatewayControl, feed: Feed
     const name = await known(control, param(ctx, "name"));
     await telling(() => control.enable(name));
     feed.notify("plugins");
-    ctx.body = { plugin: find(control, name) };
+    ctx.body = { plugin: await find(control, name) };
   });
   router.post("/plugins/:name/disable", async (ctx) => {
     const name = await known(control, param(ctx, "name"));
     // A plugin that was never enabled is off already.
-    if (find(control, name) !== undefined) await telling(() => control.disable(name));
+    if (control.plugins().some((plugin) => plugin.name === name)) await telling(() => control.disable(name));
     feed.notify("plugins");
-    ctx.body = { plugin: find(control, name) ?? neverOn(name) };
+    ctx.body = { plugin: await find(control, name) };
   });
 }
 
-async function list(control: GatewayControl) {
-  const seen = control.plugins().map(pluginView);
+async function list(control: GatewayControl): Promise<PluginView[]> {
+  const descriptions = await control.descriptions();
+  const seen = control.plugins().map(viewOf);
   const names = new Set(seen.map(({ name }) => name));
-  const others = (await control.available()).filter((name) => !names.has(name));
-  return [...seen, ...others.map(neverOn)];
+  const others = (await control.available()).filter((name) => !names.has(name)).map(neverOn);
+  return [...seen, ...others].map((view) => ({
+    ...view,
+    description: descriptions.get(view.source) ?? null,
+  }));
 }
 
 /** By name only: a path or a package would load code that the operator has not put on the command line. */
@@ -45,12 +49,13 @@ async function known(control: GatewayControl, name: string): Promise<string> {
   return name;
 }
 
-function find(control: GatewayControl, name: string) {
-  const status = control.plugins().find((plugin) => plugin.name === name);
-  return status === undefined ? undefined : pluginView(status);
+async function find(control: GatewayControl, name: string): Promise<PluginView | undefined> {
+  return (await list(control)).find((plugin) => plugin.name === name);
 }
 
-function pluginView(status: PluginStatus) {
+export type PluginView = ReturnType<typeof viewOf> & { readonly description: string | null };
+
+function viewOf(status: PluginStatus) {
   return {
     name: status.name,
     version: status.version ?? null,
@@ -70,9 +75,7 @@ function pluginView(status: PluginStatus) {
   };
 }
 
-export type PluginView = ReturnType<typeof pluginView>;
-
-function neverOn(name: string): PluginView {
+function neverOn(name: string): ReturnType<typeof viewOf> {
   return {
     name,
     version: null,
