@@ -106,6 +106,49 @@ describe("the dashboard on a phone", function () {
       expect(await row.first().locator(`[data-title="${title}"]`).isVisible(), title).to.equal(true);
   });
 
+  it("folds the filters of lists, with the number that is set, until they are unfolded by keyboard", async () => {
+    const { page, go } = visited;
+    const fold = page.getByRole("button", { name: /^Filters/ });
+    const filters = page.locator("#filters");
+    for (const [path, title] of [
+      ["requests", "Filters"],
+      ["requests?key_id=bob&min_cost=1", "Filters (2)"],
+      ["sessions?key_id=bob", "Filters (1)"],
+      ["logs?kind=turn", "Filters (1)"],
+    ] as const) {
+      await go("plugins");
+      await go(path);
+      await page.getByRole("button", { name: title, exact: true }).waitFor();
+      expect(await filters.isVisible(), path).to.equal(false);
+      const list = await page.locator(".panel").first().boundingBox();
+      expect(list?.y ?? Number.NaN, path).to.be.below(300);
+      await fold.focus();
+      await page.keyboard.press("Enter");
+      expect(await fold.getAttribute("aria-expanded"), path).to.equal("true");
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate("document.activeElement.closest('#filters') !== null"), path).to.equal(true);
+      expect(
+        await page.evaluate<string[]>(OUT_OF_REACH("#filters *:is(input, select, button)")),
+        path,
+      ).to.deep.equal([]);
+      expect(await seriousFaults(page), path).to.deep.equal([]);
+    }
+  });
+
+  it("folds the filters again once they are applied", async () => {
+    const { page, go } = visited;
+    await go("plugins");
+    await go("requests");
+    const fold = page.getByRole("button", { name: /^Filters/ });
+    await fold.click();
+    await page.getByLabel("Cost from, $").fill("999999");
+    await page.keyboard.press("Enter");
+    await page.getByText("No requests match.").waitFor();
+    await page.getByRole("button", { name: "Filters (1)", exact: true }).waitFor();
+    expect(await page.locator("#filters").isVisible()).to.equal(false);
+    expect(await fold.evaluate((one) => one.matches(":focus"))).to.equal(true);
+  });
+
   it("keeps the prompt's box off the edge of its panel", async () => {
     const { id } = await startSession(gateway);
     await visited.go(`sessions/${id}`);
