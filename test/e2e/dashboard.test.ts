@@ -251,6 +251,7 @@ describe("the dashboard in a browser", function () {
     await page.getByText("hello is enabled until the gateway restarts.").waitFor();
     expect((await gateway.request("/hello")).status).to.equal(200);
     const off = page.getByRole("article", { name: "Plugin demo" });
+    await off.getByText("A scripted model on loopback").waitFor();
     await off.getByText("how to keep it disabled").click();
     expect(await textOf(off)).to.include("[plugins.demo] enabled = false");
     await page.getByRole("button", { name: "Reload configuration" }).click();
@@ -274,6 +275,27 @@ describe("the dashboard in a browser", function () {
     await page.getByText("1 line", { exact: true }).waitFor();
     await page.getByLabel("Level").selectOption("ERROR");
     await page.getByText("No matching lines this month.").waitFor();
+  });
+
+  it("shows log lines of one kind, which the URL keeps", async () => {
+    const { page, go } = visited;
+    await gateway.request("/task", { body: { prompt: "[[say Done.]]" } });
+    await go("logs");
+    const lines = page.locator("ol.lines li");
+    await lines.filter({ hasText: "task completed" }).first().waitFor();
+    await lines.filter({ hasText: "POST /task" }).first().waitFor();
+    for (const [kind, shown, hidden] of [
+      ["turn", "task completed", "POST /task"],
+      ["request", "POST /task", "task completed"],
+    ] as const) {
+      await page.getByLabel("Kind").selectOption(kind);
+      await eventually(kind, async () => (await lines.filter({ hasText: hidden }).count()) === 0);
+      await page.reload();
+      await lines.filter({ hasText: shown }).first().waitFor();
+      expect(await lines.filter({ hasText: hidden }).count(), kind).to.equal(0);
+    }
+    await page.getByRole("link", { name: "Clear" }).click();
+    await lines.filter({ hasText: "task completed" }).first().waitFor();
   });
 
   it("deletes a session after confirmation", async () => {
