@@ -35,10 +35,17 @@ export function duration(ms: number | null): string {
   if (ms === null) return "–";
   if (ms < 1000) return `${ms} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  const minutes = Math.floor(ms / 60_000);
-  if (minutes < 60) return `${minutes} min ${Math.round((ms % 60_000) / 1000)} s`;
+  const secs = Math.round(ms / 1000);
+  const minutes = Math.floor(secs / 60);
+  if (minutes < 60) return inTwo(minutes, "min", secs % 60, "s");
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours < 48
+    ? inTwo(hours, "h", minutes % 60, "min")
+    : inTwo(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+function inTwo(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
 export function bytes(value: number): string {
@@ -58,6 +65,11 @@ export function ago(instant: string, now: number): string {
 /** `2026-03-12 10:00:00 UTC`. */
 export function utc(instant: string): string {
   return `${instant.slice(0, 10)} ${instant.slice(11, 19)} UTC`;
+}
+
+/** `03-12 10:00`, in UTC. */
+export function shortUtc(instant: string): string {
+  return `${instant.slice(5, 10)} ${instant.slice(11, 16)}`;
 }
 
 /** A period as an axis label: `29 Oct` for a day, `10:00` for an hour. */
