@@ -6,6 +6,7 @@ import { auditLines } from "./audit.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import { childrenGone, LONG_CALL, longCallRunning, readProcess } from "./processes.js";
+import { onOneGateway } from "./two-nodes.js";
 
 const PLUGIN = fileURLToPath(new URL("../fixtures/plugins/holds-secret", import.meta.url));
 
@@ -130,26 +131,28 @@ describe("secrets", () => {
 });
 
 describe("the generated key", () => {
-  let gateway: TestGateway;
-  before(async () => {
-    gateway = await TestGateway.start({ env: { WRAPPER_KEYS: undefined } });
-  });
-  after(() => gateway.dispose());
+  onOneGateway("nodes of a cluster must have the same keys, and refuse to start with a generated one", () => {
+    let gateway: TestGateway;
+    before(async () => {
+      gateway = await TestGateway.start({ env: { WRAPPER_KEYS: undefined } });
+    });
+    after(() => gateway.dispose());
 
-  const keyInFile = () => readFileSync(join(gateway.dataDir, "generated-key"), "utf8").trim();
+    const keyInFile = () => readFileSync(join(gateway.dataDir, "generated-key"), "utf8").trim();
 
-  it("is in no output without a terminal, but in a separate file", () => {
-    expect(gateway.stdout + gateway.stderr).to.not.match(/sk-[0-9a-f]{64}/);
-    expect(keyInFile()).to.match(/sk-[0-9a-f]{64}/);
-  });
+    it("is in no output without a terminal, but in a separate file", () => {
+      expect(gateway.stdout + gateway.stderr).to.not.match(/sk-[0-9a-f]{64}/);
+      expect(keyInFile()).to.match(/sk-[0-9a-f]{64}/);
+    });
 
-  it("belongs to the id default, and is valid only for this run", async () => {
-    const key = /sk-[0-9a-f]{64}/.exec(keyInFile())?.[0] ?? "";
-    expect((await gateway.request("/sessions", { key })).status).to.equal(200);
-    await eventually("a line of that id", () => auditLines(gateway, "default").length > 0);
-    await gateway.stop();
-    await gateway.launch();
-    expect((await gateway.request("/sessions", { key })).status).to.equal(401);
-    expect(keyInFile()).to.not.include(key);
+    it("belongs to the id default, and is valid only for this run", async () => {
+      const key = /sk-[0-9a-f]{64}/.exec(keyInFile())?.[0] ?? "";
+      expect((await gateway.request("/sessions", { key })).status).to.equal(200);
+      await eventually("a line of that id", () => auditLines(gateway, "default").length > 0);
+      await gateway.stop();
+      await gateway.launch();
+      expect((await gateway.request("/sessions", { key })).status).to.equal(401);
+      expect(keyInFile()).to.not.include(key);
+    });
   });
 });
