@@ -17,6 +17,7 @@ import {
   type SessionTotals,
   type TurnPlan,
 } from "@claudeway/ports";
+import { SessionOrder } from "@claudeway/scheduling";
 import type {
   Session,
   SessionForked,
@@ -77,6 +78,8 @@ const APPROVED_TURN_TIMEOUT_SECS = 600;
 export class Sessions {
   /** Denied calls whose approval is in progress: each may run once. */
   readonly #approving = new Set<string>();
+  /** Prompts begin in the order of their arrival, however long the ledger takes over each. */
+  readonly #arrived = new SessionOrder();
 
   constructor(private readonly parts: SessionParts) {}
 
@@ -184,23 +187,29 @@ export class Sessions {
     turnId: string,
     storeFiles?: StoreFiles,
   ): Promise<Turn> {
-    const session = await this.owned(caller, id);
-    await this.#admitWorkdir(session);
-    const options = await this.parts.options.read(request, session.keyId, session.options);
-    if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
-    await storeFiles?.(session);
-    return this.parts.turns.start({
-      info: { ...turnInfo(session, turnId), metadata: request.metadata },
-      plan: {
-        ...planOf(session),
-        ...promptOf(request),
-        limitWait: this.parts.options.limitWait(request),
-        options,
-      },
-      route: "POST /session/:id",
-      withdrawPending: request.withdraw_pending,
-      restartConversation: request.restart_conversation,
-    });
+    const { before, leave } = this.#arrived.join(`${caller.keyId} ${id}`);
+    try {
+      const session = await this.owned(caller, id);
+      await this.#admitWorkdir(session);
+      const options = await this.parts.options.read(request, session.keyId, session.options);
+      if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
+      await storeFiles?.(session);
+      await before;
+      return this.parts.turns.start({
+        info: { ...turnInfo(session, turnId), metadata: request.metadata },
+        plan: {
+          ...planOf(session),
+          ...promptOf(request),
+          limitWait: this.parts.options.limitWait(request),
+          options,
+        },
+        route: "POST /session/:id",
+        withdrawPending: request.withdraw_pending,
+        restartConversation: request.restart_conversation,
+      });
+    } finally {
+      leave();
+    }
   }
 
   /**

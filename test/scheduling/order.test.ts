@@ -22,6 +22,24 @@ describe("SessionOrder", () => {
     }
   });
 
+  it("lets those that joined wait until all before them have left", async () => {
+    const order = new SessionOrder();
+    const [first, second, third] = [order.join("s"), order.join("s"), order.join("s")];
+    expect(first.before).to.equal(undefined);
+    let gone = 0;
+    void second.before?.then(() => gone++);
+    void third.before?.then(() => gone++);
+    second.leave();
+    await settled();
+    expect(gone).to.equal(0);
+    first.leave();
+    await settled();
+    expect(gone).to.equal(2);
+    third.leave();
+    await settled();
+    expect(order.join("s").before).to.equal(undefined);
+  });
+
   it("sessions don't wait for each other", async () => {
     const order = new SessionOrder(10);
     await order.enter("one", never);

@@ -8,7 +8,7 @@ export class SessionOrder {
   #waiting = 0;
 
   /** @param maxWaiting how many turns may wait, over all sessions */
-  constructor(private readonly maxWaiting: number) {}
+  constructor(private readonly maxWaiting = Number.POSITIVE_INFINITY) {}
 
   /**
    * Waits for the session's earlier turns. Resolves to a function that lets the next turn go. Rejects with the signal's
@@ -20,17 +20,9 @@ export class SessionOrder {
     stop: AbortSignal,
     { again = false }: { readonly again?: boolean } = {},
   ): Promise<() => void> {
-    const before = this.#tails.get(sessionId);
-    if (before !== undefined && !again && this.#waiting >= this.maxWaiting) throw queueFull(this.maxWaiting);
-    let leave: () => void = () => undefined;
-    const left = new Promise<void>((resolve) => {
-      leave = resolve;
-    });
-    const tail = (before ?? Promise.resolve()).then(() => left);
-    this.#tails.set(sessionId, tail);
-    void tail.then(() => {
-      if (this.#tails.get(sessionId) === tail) this.#tails.delete(sessionId);
-    });
+    if (this.#tails.has(sessionId) && !again && this.#waiting >= this.maxWaiting)
+      throw queueFull(this.maxWaiting);
+    const { before, leave } = this.join(sessionId);
     const waits = before === undefined ? 0 : 1;
     this.#waiting += waits;
     try {
@@ -42,5 +34,20 @@ export class SessionOrder {
       this.#waiting -= waits;
     }
     return leave;
+  }
+
+  /** Joins at once. `before` resolves when all that joined earlier have left; undefined: there are none. */
+  join(sessionId: string): { readonly before: Promise<void> | undefined; readonly leave: () => void } {
+    const before = this.#tails.get(sessionId);
+    let leave: () => void = () => undefined;
+    const left = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    const tail = (before ?? Promise.resolve()).then(() => left);
+    this.#tails.set(sessionId, tail);
+    void tail.then(() => {
+      if (this.#tails.get(sessionId) === tail) this.#tails.delete(sessionId);
+    });
+    return { before, leave };
   }
 }

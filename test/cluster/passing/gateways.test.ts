@@ -70,6 +70,24 @@ describe("two gateways on one ledger", () => {
     expect(await two.get(`/session/${id}`)).to.include({ task_count: 4 });
   });
 
+  it("begin a session's prompts in the order of their arrival, however long the ledger takes over each", async () => {
+    const id = await two.session();
+    const { sessions } = two.ledger;
+    const get = sessions.get.bind(sessions);
+    let looks = 0;
+    sessions.get = async (sessionId) => {
+      await sleep(Math.max(0, 200 - 60 * looks++));
+      return get(sessionId);
+    };
+    const answers: Promise<unknown>[] = [];
+    for (const prompt of ["one", "two", "three"]) {
+      answers.push(two.post(`/session/${id}`, { prompt }, two.owner));
+      await sleep(20);
+    }
+    await Promise.all(answers);
+    expect(two.owner.engine.ran.map(({ prompt }) => prompt)).to.deep.equal(["one", "two", "three"]);
+  });
+
   it("find a running turn, its stream and its end from both", async () => {
     const id = await two.session();
     const { body } = await two.post(`/session/${id}`, { prompt: "x" });

@@ -32,6 +32,8 @@ export class TestCluster {
   /** What the ledger says of nodes and turns. */
   living: (node: string) => boolean = () => true;
   turns: { has(turnId: string): boolean } = new Set<string>();
+  /** Awaited by each look for a session's owner. */
+  looks: () => Promise<unknown> = async () => undefined;
   readonly nodes = new Map<string, TestNode>();
   readonly records = new Map<string, NodeRecord>();
   /** Called with each request's id and method as it is reported. */
@@ -60,7 +62,12 @@ export class TestCluster {
         ? { at: "away", node: owner }
         : { at: "elsewhere", node };
     };
-    return ownershipFrom({ name, owners: this.owners, place, claimOf });
+    const ownership = ownershipFrom({ name, owners: this.owners, place, claimOf });
+    const find = async (sessionId: string) => {
+      await this.looks();
+      return place(sessionId);
+    };
+    return { ...ownership, find };
   }
 
   async close(): Promise<void> {

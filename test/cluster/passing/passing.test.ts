@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { clientError, Elsewhere, NotBegun } from "@claudeway/ports";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
@@ -95,6 +96,18 @@ describe("a request of a session that another node has", () => {
     expect(refused.status).to.equal(409);
     expect(await refused.json()).to.deep.equal({ error: "it waits", code: "CONFLICT", approval_id: "a-1" });
     expect(other.seen).to.have.lengthOf(0);
+  });
+
+  it("goes there in the order of arrival, however long each look for its node takes", async () => {
+    let looks = 0;
+    cluster.looks = () => sleep(Math.max(0, 200 - 60 * looks++));
+    const answers: Promise<unknown>[] = [];
+    for (const number of ["1", "2", "3"]) {
+      answers.push(post(`/session/${id}`, {}, { "x-number": number }));
+      await sleep(20);
+    }
+    await Promise.all(answers);
+    expect(owner.seen.map(({ headers }) => headers["x-number"])).to.deep.equal(["1", "2", "3"]);
   });
 
   it("goes without the caller's secret, as the caller that was authenticated", async () => {

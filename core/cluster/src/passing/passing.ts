@@ -54,6 +54,7 @@ export class Passing implements PassingOn {
   readonly #emptier = new EmptierNode();
   /** Requests that may change their session and are answered here, by its id. */
   readonly #answering = new Map<string, number>();
+  readonly #finding = new Map<string, Promise<Place | undefined>>();
   #number = 0;
   #work: LocalWork | undefined;
 
@@ -184,8 +185,19 @@ export class Passing implements PassingOn {
   async #placeOf({ sessionId, needs }: Need): Promise<Place | undefined> {
     const { ownership } = this.options;
     if (ownership.fenced.aborted) return ownership.claim(sessionId);
-    const found = await ownership.find(sessionId);
+    const found = await this.#find(sessionId);
     return found?.at === "elsewhere" || needs === "look" ? found : ownership.claim(sessionId);
+  }
+
+  /** One look for all that ask meanwhile: so that a session's requests are passed on in the order of their arrival. */
+  async #find(sessionId: string): Promise<Place | undefined> {
+    const finding = this.#finding.get(sessionId) ?? this.options.ownership.find(sessionId);
+    this.#finding.set(sessionId, finding);
+    try {
+      return await finding;
+    } finally {
+      if (this.#finding.get(sessionId) === finding) this.#finding.delete(sessionId);
+    }
   }
 
   #emptierNode(load = this.#work?.load()): NodeRecord | undefined {
@@ -284,6 +296,11 @@ export class Passing implements PassingOn {
     const place = await this.options.ownership.find(sessionId);
     if (place === undefined || place.at === "here") return;
     if (place.at === "elsewhere" || need === undefined) throw new Elsewhere(addressOf(place));
+  }
+
+  async nodeOf(sessionId: string): Promise<string | undefined> {
+    const place = await this.options.ownership.find(sessionId);
+    return place?.at === "elsewhere" ? place.node.node : undefined;
   }
 
   checkStart({ node, incarnation }: NodeStart): void {
