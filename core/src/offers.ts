@@ -114,6 +114,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
         const { session, spawn } = await history.refOf(found);
         return { session, workdir: spawn.cwd, configDir: spawn.env["CLAUDE_CONFIG_DIR"] };
       },
+      node: async (sessionId) => parts.passing?.nodeOf(sessionId),
       byModel: (sessionId) => ledger.sessions.byModel(sessionId),
       models: () => ledger.sessions.models(),
     },

@@ -82,6 +82,11 @@ export interface SessionsView {
   background(sessionId: string): Promise<readonly BackgroundTask[]>;
   /** What a terminal needs to resume the session; undefined if the session does not exist. */
   terminal(sessionId: string): Promise<SessionTerminal | undefined>;
+  /**
+   * The other node of the cluster that has the session, and what only the gateway of its process knows. Undefined: this
+   * gateway, or none.
+   */
+  node(sessionId: string): Promise<string | undefined>;
   /** The usage of a session by model. */
   byModel(sessionId: string): Promise<readonly ModelTotalsRow[]>;
   /** The models that sessions were started with, as requested. */

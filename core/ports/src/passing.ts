@@ -85,6 +85,8 @@ export interface PassingOn {
    * ledger will do then.
    */
   checkTurn(turn: { readonly sessionId: string }, need?: "if it answers"): Promise<void>;
+  /** The other node that has the session; undefined: it is here, free, or its node is away. */
+  nodeOf(sessionId: string): Promise<string | undefined>;
   /** Throws `Elsewhere` if the start of a node, which began something, is another that lives. */
   checkStart(start: NodeStart): void;
   /** Resolves when other nodes have no reason to pass anything on to this one, which drains. */

@@ -46,7 +46,7 @@ export interface AdminParts {
 export function adminRouter(parts: AdminParts): Router {
   const { control, ledger, feed, logins, sharedLogins } = parts;
   const router = new Router();
-  const peers = new Peers(control);
+  const peers = new Peers(control, parts.sessions);
   router.use((ctx, next) => {
     // Never cached, never framed by another site.
     ctx.set({
@@ -68,8 +68,8 @@ export function adminRouter(parts: AdminParts): Router {
   statisticsRoutes(router, parts.history);
   budgetRoutes(router, parts);
   requestRoutes(router, { ledger, prompts: feed.prompts, approvals: parts.approvals });
-  sessionRoutes(router, { ...parts, prompts: feed.prompts, work: feed.work });
-  approvalRoutes(router, { ...parts, prompts: feed.prompts });
+  sessionRoutes(router, { ...parts, peers, prompts: feed.prompts, work: feed.work });
+  approvalRoutes(router, { ...parts, peers, prompts: feed.prompts });
   logRoutes(router, { control, ledger, peers });
   moneyRoutes(router, ledger, control);
   pluginRoutes(router, control, feed);

@@ -1,5 +1,6 @@
-import type { GatewayControl, NodeView } from "@claudeway/core";
+import type { GatewayControl, NodeView, SessionsView } from "@claudeway/core";
 import type { Context } from "./access/request.js";
+import { param } from "./query.js";
 
 /** The header of a request from another gateway's dashboard, which asks each gateway for its own part. */
 const ASKED = "x-claudeway-peer";
@@ -15,7 +16,10 @@ export interface Asking {
 
 /** The other gateways of the cluster: they answer the admin with what only they know. */
 export class Peers {
-  constructor(private readonly control: Pick<GatewayControl, "nodes">) {}
+  constructor(
+    private readonly control: Pick<GatewayControl, "nodes">,
+    private readonly sessions: Pick<SessionsView, "node">,
+  ) {}
 
   /** The other living gateways; empty on a single machine. */
   async others(): Promise<readonly NodeView[]> {
@@ -39,6 +43,24 @@ export class Peers {
     return (await this.control.nodes())?.find(({ self }) => self)?.node;
   }
 
+  /**
+   * What the gateway that has a session answers to this request, or to one for another path: it knows more of its turns.
+   * Undefined: this gateway has to answer, also for one that does not do so in time.
+   */
+  async answerFor(sessionId: string, ctx: Context, path?: string): Promise<object | undefined> {
+    if (isOfPeer(ctx)) return undefined;
+    const name = await this.sessions.node(sessionId);
+    const node = name === undefined ? undefined : (await this.others()).find((other) => other.node === name);
+    if (node === undefined) return undefined;
+    try {
+      const response = await this.fetch(node, askingOf(ctx, path));
+      const answer: unknown = response.ok ? await response.json() : undefined;
+      return typeof answer === "object" && answer !== null ? answer : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Asks another gateway in the caller's name. Rejects if it does not answer in time. */
   fetch(
     { url }: Pick<NodeView, "url">,
@@ -54,6 +76,15 @@ export class Peers {
       signal,
     });
   }
+}
+
+/** Middleware of routes about the session `id`: lets the gateway that has it answer. */
+export function answeredAtItsNode(peers: Pick<Peers, "answerFor">) {
+  return async (ctx: Context, next: () => Promise<unknown>): Promise<void> => {
+    const answer = await peers.answerFor(param(ctx, "id"), ctx);
+    if (answer === undefined) await next();
+    else ctx.body = answer;
+  };
 }
 
 export function lives({ state }: Pick<NodeView, "state">): boolean {

@@ -84,6 +84,22 @@ describe("what became of an allowed call", () => {
     expect(reads).to.equal(2);
   });
 
+  it("is what the gateway says that has the session, as far as it knows", async () => {
+    const answers = [
+      [{ outcome: { turn: "completed", call: "failed" } }, "failed"],
+      [{ outcome: { turn: "completed", call: null } }, "ran"],
+      [{ outcome: { turn: "completed", call: "a later word" } }, "ran"],
+      [{ outcome: null }, "ran"],
+      [{}, "ran"],
+      [undefined, "ran"],
+    ] as const;
+    for (const [answer, call] of answers) {
+      const outcomes = outcomesOf({ end: "completed", result: true });
+      const outcome = await outcomes.of(ALLOWED, async () => answer);
+      expect(outcome, JSON.stringify(answer)).to.deep.equal({ turn: "completed", call });
+    }
+  });
+
   it("is read once for a call that has a result", async () => {
     const outcomes = outcomesOf({ end: "completed", result: true });
     for (const _ of [1, 2, 3]) await outcomes.of(ALLOWED);

@@ -19,6 +19,7 @@ const NODE_A = {
 } as Partial<NodeView> as NodeView;
 
 const NO_LINES = { auditLines: async () => [], byKey: async () => [] };
+const NO_OWNER = { node: async () => undefined };
 
 describe("dashboard: the log of several gateways", () => {
   const servers: Server[] = [];
@@ -42,7 +43,7 @@ describe("dashboard: the log of several gateways", () => {
     nodes = [NODE_A, { ...NODE_A, node: "b", self: false, url: other }];
     const control = { logDir, nodes: async () => nodes } as Partial<GatewayControl> as GatewayControl;
     const router = new Router();
-    logRoutes(router, { control, ledger: NO_LINES, peers: new Peers(control) });
+    logRoutes(router, { control, ledger: NO_LINES, peers: new Peers(control, NO_OWNER) });
     url = await serve(createServer(new Koa().use(router.routes()).callback()));
   });
   afterEach(() => {

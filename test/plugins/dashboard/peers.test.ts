@@ -25,7 +25,8 @@ describe("dashboard: what other gateways report", () => {
     const node = (name: string, self: boolean, url: string) =>
       ({ node: name, self, url, state: "up" }) as Partial<NodeView> as NodeView;
     const url = `http://127.0.0.1:${await listeningPort(server)}`;
-    return new Peers({ nodes: async () => [node("a", true, "http://127.0.0.1:1"), node("b", false, url)] });
+    const nodes = [node("a", true, "http://127.0.0.1:1"), node("b", false, url)];
+    return new Peers({ nodes: async () => nodes }, { node: async () => "b" });
   }
 
   /** Reads until the sum of the loads, a change and the text were seen. */

@@ -8,8 +8,10 @@ export interface ApprovalOutcome {
    * `failed`: its result is an error. `no_result`: the turn ended before there was one, so that it may have run in part.
    * Null while the turn runs, and if neither the ledger nor the transcript says.
    */
-  readonly call: "ran" | "failed" | "not_run" | "no_result" | null;
+  readonly call: (typeof CALLS)[number] | null;
 }
+
+const CALLS = ["ran", "failed", "not_run", "no_result"] as const;
 
 const MAX_KNOWN = 2000;
 
@@ -19,8 +21,15 @@ export class ApprovalOutcomes {
 
   constructor(private readonly parts: TurnParts & { readonly ledger: LedgerView }) {}
 
-  /** Null if the call was not allowed. */
-  async of(approval: Approval): Promise<ApprovalOutcome | null> {
+  /**
+   * Null if the call was not allowed.
+   *
+   * @param askItsNode resolves to the approval as another gateway shows it, if that has the session
+   */
+  async of(
+    approval: Approval,
+    askItsNode: () => Promise<object | undefined> = async () => undefined,
+  ): Promise<ApprovalOutcome | null> {
     if (approval.status !== "allowed") return null;
     const known = this.#known.get(approval.id);
     if (known !== undefined) return known;
@@ -28,7 +37,9 @@ export class ApprovalOutcomes {
     if (turn === undefined) return null;
     if (turn.ended === undefined)
       return { turn: turn.parked === undefined ? "running" : "parked", call: null };
-    const outcome = { turn: turn.ended.end, call: await this.#callOf(approval, turn.ended.end) };
+    const { end } = turn.ended;
+    const call = callIn(await askItsNode()) ?? (await this.#callOf(approval, end));
+    const outcome = { turn: end, call };
     // The transcript may come late.
     if (outcome.call === null || outcome.call === "no_result") return outcome;
     this.#known.set(approval.id, outcome);
@@ -46,6 +57,14 @@ export class ApprovalOutcomes {
     if (result !== undefined) return result.ok ? "ran" : "failed";
     return end === "completed" ? null : "no_result";
   }
+}
+
+/** Its version may differ. */
+function callIn(approval: object | undefined): ApprovalOutcome["call"] {
+  if (approval === undefined || !("outcome" in approval)) return null;
+  const { outcome } = approval;
+  if (typeof outcome !== "object" || outcome === null || !("call" in outcome)) return null;
+  return CALLS.find((call) => call === outcome.call) ?? null;
 }
 
 function resultOf({ messages }: Pick<ConversationTurn, "messages">, callId: string) {

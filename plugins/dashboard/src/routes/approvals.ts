@@ -10,6 +10,7 @@ import {
 import type Router from "@koa/router";
 import { adminId } from "../access/guard.js";
 import { bodyOf, type Context, clientAddressOf } from "../access/request.js";
+import type { Peers } from "../peers.js";
 import { matching, objectIn, oneOf, param, wholeNumber } from "../query.js";
 import { type ContextParts, contextOf } from "./approval-context.js";
 import { type ApprovalOutcome, ApprovalOutcomes } from "./approval-outcome.js";
@@ -30,13 +31,20 @@ const MAX_AT_ONCE = 100;
 export interface ApprovalParts extends ContextParts {
   readonly approvals: Approvals;
   readonly control: GatewayControl;
+  readonly peers: Peers;
 }
 
 /** `/approvals…`: pending and decided approval requests of all keys. */
 export function approvalRoutes(router: Router, parts: ApprovalParts): void {
-  const { approvals: approvalService, control } = parts;
+  const { approvals: approvalService, control, peers } = parts;
   const outcomes = new ApprovalOutcomes(parts);
-  const viewOf = async (approval: Approval) => approvalView(approval, await outcomes.of(approval));
+  const viewOf = async (approval: Approval, ctx: Context) =>
+    approvalView(
+      approval,
+      await outcomes.of(approval, () =>
+        peers.answerFor(approval.sessionId, ctx, `/admin/approvals/${approval.id}`),
+      ),
+    );
   router.get("/approvals", async (ctx) => {
     const found = await approvalService.list({
       page: wholeNumber(ctx, "page", 1, 1_000_000),
@@ -45,23 +53,24 @@ export function approvalRoutes(router: Router, parts: ApprovalParts): void {
       sessionId: matching(ctx, "session_id", UUID, "a session's id"),
     });
     const { approvals, total, page, limit } = found;
-    const views = await Promise.all(approvals.map(viewOf));
+    const views = await Promise.all(approvals.map((approval) => viewOf(approval, ctx)));
     ctx.body = { approvals: views, total, page, limit } satisfies ApprovalPage;
   });
   router.get("/approvals/:id", async (ctx) => {
     const approval = await approvalService.get(param(ctx, "id"));
     if (approval === undefined) throw new Refusal(404, "no such approval");
-    ctx.body = await viewOf(approval);
+    ctx.body = await viewOf(approval, ctx);
   });
   router.get("/approvals/:id/context", async (ctx) => {
     const approval = await approvalService.get(param(ctx, "id"));
     if (approval === undefined) throw new Refusal(404, "no such approval");
-    ctx.body = await contextOf(approval, parts);
+    ctx.body = (await peers.answerFor(approval.sessionId, ctx)) ?? (await contextOf(approval, parts));
   });
   router.post("/approvals/:id", async (ctx) => {
     const decision = decisionIn(bodyOf(ctx));
     ctx.body = await viewOf(
       await approvalService.decide(param(ctx, "id"), decision, deciderOf(ctx, control)),
+      ctx,
     );
   });
   router.post("/approvals", async (ctx) => {

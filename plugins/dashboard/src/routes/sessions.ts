@@ -11,6 +11,7 @@ import {
 import type Router from "@koa/router";
 import type { LatestPrompts, Prompt } from "../live/prompts.js";
 import type { LatestWork } from "../live/work.js";
+import { answeredAtItsNode, type Peers } from "../peers.js";
 import { matching, objectIn, param, text, wholeNumber } from "../query.js";
 import { contentOf } from "./prompt-content.js";
 import { promptsOf } from "./prompts-of.js";
@@ -33,13 +34,15 @@ export interface SessionParts {
   readonly ledger: LedgerView;
   readonly turns: TurnRunner;
   readonly approvals: Approvals;
+  readonly peers: Peers;
   readonly prompts: LatestPrompts;
   readonly work: LatestWork;
 }
 
 /** `/sessions…` and `/turns…`: the conversations of all keys. */
 export function sessionRoutes(router: Router, parts: SessionParts): void {
-  const { sessions, ledger, approvals } = parts;
+  const { sessions, ledger, approvals, peers } = parts;
+  const atItsNode = answeredAtItsNode(peers);
   router.get("/sessions", async (ctx) => {
     const query = {
       page: wholeNumber(ctx, "page", 1, 1_000_000),
@@ -61,10 +64,10 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
     );
     ctx.body = { sessions: views, total: found.total, page, limit, models } satisfies SessionPage;
   });
-  router.get("/sessions/:id", async (ctx) => {
+  router.get("/sessions/:id", atItsNode, async (ctx) => {
     ctx.body = await sessionDetail(await find(sessions, param(ctx, "id")), parts);
   });
-  router.get("/sessions/:id/turns", async (ctx) => {
+  router.get("/sessions/:id/turns", atItsNode, async (ctx) => {
     const session = await find(sessions, param(ctx, "id"));
     const query = { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 100) };
     const found = await sessions.turns(session.id, query);
@@ -75,7 +78,7 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
     );
     ctx.body = { turns: await Promise.all(views), total: found.total, ...query } satisfies TurnPage;
   });
-  router.get("/sessions/:id/messages", async (ctx) => {
+  router.get("/sessions/:id/messages", atItsNode, async (ctx) => {
     const query = { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 100) };
     const found = await sessions.messages(param(ctx, "id"), query);
     if (found === undefined) throw new Refusal(404, "no such session");
@@ -124,7 +127,7 @@ function changeRoutes(router: Router, { sessions, turns }: SessionParts): void {
 }
 
 function turnRoutes(router: Router, parts: SessionParts): void {
-  const { ledger, approvals } = parts;
+  const { ledger, approvals, peers } = parts;
   /** Running and queued turns. */
   router.get("/turns", async (ctx) => {
     const [running, waiting] = await Promise.all([ledger.running(), waitingIn(approvals)]);
@@ -133,11 +136,15 @@ function turnRoutes(router: Router, parts: SessionParts): void {
   router.get("/turns/:id", async (ctx) => {
     const turn = await ledger.turn(param(ctx, "id"));
     if (turn === undefined) throw new Refusal(404, "no such turn");
-    const waits = (await waitingIn(approvals)).turnIds.has(turn.id);
-    const answer = (await ledger.response(turn.id)) ?? null;
-    const prompt = (await promptsOf(turn.sessionId, [turn], parts)).get(turn.id) ?? null;
-    ctx.body = { ...turnView(turn, waits), prompt, answer };
+    ctx.body = (await peers.answerFor(turn.sessionId, ctx)) ?? (await turnDetail(turn, parts));
   });
+}
+
+async function turnDetail(turn: TurnRecord, parts: SessionParts) {
+  const waits = (await waitingIn(parts.approvals)).turnIds.has(turn.id);
+  const answer = (await parts.ledger.response(turn.id)) ?? null;
+  const prompt = (await promptsOf(turn.sessionId, [turn], parts)).get(turn.id) ?? null;
+  return { ...turnView(turn, waits), prompt, answer };
 }
 
 async function sessionDetail(session: SessionRecord, { ledger, sessions, approvals }: SessionParts) {
