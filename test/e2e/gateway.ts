@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly model?: ScriptedModelOptions;
   /** Path of another `claudeway` than the project's own. */
   readonly command?: string;
+  /** The port that it listens at; two nodes keep theirs. By default, any. */
+  readonly port?: string;
   /** The user and group that it runs as; needs root. */
   readonly user?: number;
 }
@@ -159,7 +161,7 @@ export class TestGateway {
 
   #run(node?: TestNode): ChildProcess {
     const { options } = this;
-    const port = String(node?.port ?? 0);
+    const port = String(node?.port ?? options.port ?? 0);
     const args = ["--port", port, "--host", "127.0.0.1", ...(options.args ?? [])];
     const child = runCommand(
       args,

@@ -26,12 +26,7 @@ const LEFT_OUT = {
     ["lost-conversation"],
   "pages of a ledger file that the test fills; the dashboard of nodes is in test/cluster/dashboard.e2e.test.ts":
     ["dashboard", "dashboard-pages", "dashboard-phone"],
-  "pages that show what only the node of a session knows, see docs/cluster.md": [
-    "dashboard-approvals",
-    "dashboard-session",
-  ],
   "processes started ahead, of which each node has its own": ["prewarmed-options"],
-  "restarts at a given port, which two nodes can't have": ["dashboard-tabs", "proxies"],
   "a load of its own, also on a cluster: see docs/cluster.md": ["soak"],
 };
 

@@ -29,7 +29,7 @@ export async function restartUnder(
   gateway.signal("SIGTERM");
   expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
   await sleep(500);
-  await gateway.launch({ args: ["--enable-plugin", "dashboard,swagger", "--port", port] });
+  await gateway.launch({ args: ["--enable-plugin", "dashboard,swagger"], port });
   const before = succeeded();
   await eventually("turns after it", () => succeeded() >= before + clients, 60_000);
   stopped = true;
