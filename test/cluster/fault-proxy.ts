@@ -100,6 +100,8 @@ export class FaultProxy implements Way {
     const towards = new Gate(this.#towards, this.#delayMs);
     const back = new Gate(this.#back, this.#delayMs);
     const link = { client, target, towards, back };
+    // The proxy must not add Nagle's 40 ms to statements that are sent one behind the other.
+    for (const socket of [client, target]) socket.setNoDelay();
     this.#links.add(link);
     target.on("error", () => this.#unlink(link));
     client.on("close", () => this.#unlink(link));
