@@ -18,6 +18,7 @@ import {
 } from "./approval-kit.js";
 import type { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
+import { readProcess } from "./processes.js";
 
 const LIVE = asking({ live_wait_secs: 60 });
 const PARKS = asking({ live_wait_secs: 0.2 });
@@ -35,7 +36,9 @@ describe("approvals after a kill of all processes", function () {
     const children = await gateway.children();
     for (const pid of children) process.kill(pid, "SIGSTOP");
     await gateway.stop("SIGKILL");
-    for (const pid of children) process.kill(pid, "SIGKILL");
+    // In the sandbox they have ended with the gateway.
+    for (const pid of children.filter((one) => readProcess(one, "status") !== ""))
+      process.kill(pid, "SIGKILL");
   }
 
   async function relaunch(options: Parameters<TestGateway["launch"]>[0]): Promise<void> {

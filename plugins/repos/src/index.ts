@@ -43,7 +43,9 @@ export default definePlugin<ReposConfig, "control">({
       signal,
     });
     await syncs.checkouts.sweep();
-    const workdirs = new RepoWorkdirs({ records, syncs, reposDir, base: control.paths.workdirs, signal });
+    const isWalled = () => control.plugins().some(({ name, state }) => name === "sandbox" && state === "on");
+    const base = control.paths.workdirs;
+    const workdirs = new RepoWorkdirs({ records, syncs, reposDir, base, isWalled, signal });
     await workdirs.sweep();
     kernel.onDispose(() => syncs.idle());
     kernel.mount("/repos", repoRoutes({ config, reposDir, records, syncs }), { openapi: REPO_PATHS });

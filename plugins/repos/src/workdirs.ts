@@ -13,6 +13,8 @@ export interface WorkdirParts {
   readonly reposDir: string;
   /** The base folder of the workdirs, absolute. */
   readonly base: string;
+  /** Whether the CLI runs in a sandbox, so that a key's tool calls can do less than the gateway. */
+  readonly isWalled: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -97,15 +99,24 @@ export class RepoWorkdirs {
     return { repository, branch };
   }
 
-  /** A key's repositories are its own, although they are below one folder. */
+  /**
+   * A key's repositories are its own, although they are below one folder. In a sandbox, none is open: a sync writes to it, and
+   * a call that replaces a folder by a link meanwhile could have the gateway write where the call can't.
+   */
   async #refuseOthers({ name, field, keyId }: WorkdirRequest): Promise<void> {
-    const { base, reposDir, records } = this.parts;
+    const { base, reposDir, records, isWalled } = this.parts;
     const real = await realPath(resolve(base, name));
     const realDir = await realPath(reposDir);
     const isInside = isWithin(real, realDir);
     if (!isInside && !isWithin(realDir, real)) return;
-    for (const { path } of isInside ? records.list(keyId) : [])
-      if (isWithin(real, await realPath(path))) return;
+    for (const { path, name: repository } of isInside ? records.list(keyId) : []) {
+      if (!isWithin(real, await realPath(path))) continue;
+      if (!isWalled()) return;
+      throw new Refusal(
+        403,
+        `${field} must be a checkout of the session's own where the CLI runs in a sandbox: repo:${repository}, got ${shown(name)}`,
+      );
+    }
     throw new Refusal(
       400,
       `${field} must not be, contain, or be inside the folder of the repositories, except for this key's own, got ${shown(name)}`,

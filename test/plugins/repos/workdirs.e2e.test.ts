@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { definePlugin } from "@claudeway/core";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { git } from "./git-host.js";
@@ -130,6 +131,41 @@ describe("a workdir of a repository", () => {
     expect((await start("repo:acme/tool")).body["error"]).to.contain("add the host: repo:");
     const exact = await start(`repo:${host.host.replace(":", "+")}/acme/tool`);
     expect(exact.status).to.equal(200);
+  });
+});
+
+describe("a synced folder as a workdir where the CLI runs in a sandbox", () => {
+  // Its name is what counts: nothing is run.
+  const sandbox = definePlugin<object>({
+    name: "sandbox",
+    apiVersion: 1,
+    configSchema: { type: "object" },
+    apply() {},
+  });
+  const SYNCED = "workdir must be a checkout of the session's own where the CLI runs in a sandbox: repo:";
+
+  it("is refused, since a call could have a sync write elsewhere; a checkout of the session's own is not", async () => {
+    const repos = await ReposGateway.start({}, { replies: () => "done" });
+    try {
+      repos.host.create("acme/tool", { "sub/a.txt": "main" });
+      const path = String((await repos.sync({ url: repos.host.url("acme/tool") })).body["path"]);
+      const status = async (workdir: string) =>
+        (await repos.request("/task", { prompt: "hello", workdir })).status;
+      expect([await status(path), await status("repo:acme/tool")]).to.deep.equal([200, 200]);
+      await repos.gateway.enable(sandbox);
+      const link = join(repos.host.root, "link");
+      symlinkSync(path, link);
+      for (const workdir of [path, `${path}/`, join(path, "sub"), join(path, "../tool"), link]) {
+        const refused = await repos.request("/task", { prompt: "hello", workdir });
+        expect(refused.body["error"], workdir).to.include(SYNCED);
+        expect(refused.status, workdir).to.equal(403);
+      }
+      const beside = await repos.request("/session/start", { additional_dirs: [path] }, "admin");
+      expect(beside.status).to.be.within(400, 403);
+      expect(await status("repo:acme/tool")).to.equal(200);
+    } finally {
+      await repos.close();
+    }
   });
 });
 
