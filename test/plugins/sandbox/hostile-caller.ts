@@ -203,8 +203,12 @@ export class HostileCaller {
       key: KEYS.bob,
       timeoutSecs: 200,
     });
-    if (!existsSync(join(this.bob.workdir, "finished")))
-      throw new Error(`not finished: ${JSON.stringify(body)}`);
+    if (!existsSync(join(this.bob.workdir, "finished"))) {
+      const last = TRIED[readdirSync(join(this.bob.workdir, "out")).length - 1]?.what;
+      throw new Error(
+        `not finished after ${last}: ${JSON.stringify(body)}; ${this.gateway.stderr.slice(-4000)}`,
+      );
+    }
     for (const [index, attack] of TRIED.entries())
       if (attack.endsTurn !== undefined) await this.#attackAlone(header, attack, index);
     const found = TRIED.filter((attack, index) => this.#gotThrough(attack, index)).map(({ what }) => what);
