@@ -13,7 +13,22 @@ export function ownMs(pid: number): number {
 
 /** Processor time of a process's children that have gone, with theirs, in ms. */
 export function endedChildrenMs(pid: number): number {
+  const { children } = ticksOf(pid);
+  return (1000 * children) / TICKS;
+}
+
+/** Processor time of a process so far, with its threads and children that have gone, in ms. */
+export function lifetimeMs(pid: number): number {
+  const { own, children } = ticksOf(pid);
+  return (1000 * (own + children)) / TICKS;
+}
+
+function ticksOf(pid: number): { own: number; children: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (1000 * (Number(fields[13]) + Number(fields[14]))) / TICKS;
+  const [user, system, childrenUser, childrenSystem] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 15)
+    .map(Number);
+  return { own: Number(user) + Number(system), children: Number(childrenUser) + Number(childrenSystem) };
 }

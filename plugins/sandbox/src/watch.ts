@@ -6,6 +6,11 @@ const INTERVAL_MS = 500;
 const KIB_PER_MIB = 1024;
 /** Processes around those that the kernel counts. */
 const OUTSIDE = 8;
+/** Fewer that could still be started than this are as good as none: programs, the CLI too, start several threads at once. */
+const FEW = 8;
+
+const FULL =
+  "a sandbox has used up its processes: nothing can be started in it, and its CLI may end (exit code 134)";
 
 interface Log {
   warn(fields: object, message: string): void;
@@ -28,10 +33,17 @@ export function watchSandboxes(
   sweep: () => void,
 ): () => void {
   const maxMib = memory_mb === 0 ? Number.POSITIVE_INFINITY : memory_mb;
+  let full = new Set<number>();
   const timer = setInterval(() => {
     sweep();
+    const before = full;
+    full = new Set();
     for (const pid of sandboxesOf(bwrap)) {
       const { threads, memoryMib } = measure(pid);
+      if (threads > processes - FEW) {
+        full.add(pid);
+        if (!before.has(pid)) log.warn({ pid, threads, processes }, FULL);
+      }
       if (threads <= processes + OUTSIDE && memoryMib <= maxMib) continue;
       log.warn(
         { pid, threads, memory_mb: Math.round(memoryMib) },

@@ -10,6 +10,8 @@ export interface Attack {
   readonly notAsRoot?: true;
   /** The turn is ended if the attempt fails: it has a turn of its own, which has this code. */
   readonly endsTurn?: string;
+  /** It has a turn of its own, which may end: the CLI, too, can't start what it needs meanwhile. */
+  readonly alone?: true;
 }
 
 /**
@@ -229,12 +231,12 @@ export const ATTACKS: readonly Attack[] = [
     what: "cgroups of one's own",
     command: "ls -d /sys/fs/cgroup/* && echo REACHED",
   },
-  // The last one that is tried together with others: some time passes until there are processes again.
   {
     what: "400 processes",
     command:
-      "for i in $(seq 400); do sleep 25 & done; test $(jobs -p | wc -l) -ge 400 && kill -0 $! && echo REACHED",
+      '$NODE -e \'const all = []; for (let n = 0; n < 400; n++) { const one = require("child_process").spawn("sleep", ["20"]); one.on("error", () => {}); if (one.pid) all.push(one); } console.log(all.length < 400 ? all.length : "REACHED"); setTimeout(() => all.map((one) => one.kill("SIGKILL")), 3000)\'',
     notAsRoot: true,
+    alone: true,
   },
   // Ending the turn.
   {

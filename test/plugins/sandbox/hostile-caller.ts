@@ -42,6 +42,10 @@ function isOpenToOthers(path: string): boolean {
   return isOpen && (parent === real || isOpenToOthers(parent));
 }
 
+function isAlone({ endsTurn, alone }: Attack): boolean {
+  return endsTurn !== undefined || alone === true;
+}
+
 /** Also what can't be listed, or has a path that is too long for Node. */
 function removeAnyhow(path: string): void {
   execFileSync("chmod", ["-R", "u+rwx", path]);
@@ -188,8 +192,9 @@ export class HostileCaller {
       NODE: process.execPath,
     };
     const header = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'`);
-    const lines = TRIED.map(({ command, endsTurn }, index) => {
-      if (endsTurn !== undefined) return `: > out/${index}`;
+    const lines = TRIED.map((attack, index) => {
+      const { command } = attack;
+      if (isAlone(attack)) return `: > out/${index}`;
       const quoted = command.replaceAll("'", "'\\''");
       // Without the sandbox everything has to work, on a busy machine too.
       const secs = this.plugin === "" ? 30 : 8;
@@ -210,7 +215,7 @@ export class HostileCaller {
       );
     }
     for (const [index, attack] of TRIED.entries())
-      if (attack.endsTurn !== undefined) await this.#attackAlone(header, attack, index);
+      if (isAlone(attack)) await this.#attackAlone(header, attack, index);
     const found = TRIED.filter((attack, index) => this.#gotThrough(attack, index)).map(({ what }) => what);
     const survivors = await this.#survivors();
     return [...found, ...survivors];
@@ -221,12 +226,11 @@ export class HostileCaller {
     this.#put(join(this.bob.workdir, "alone.sh"), [...header, command].join("\n"));
     const prompt = `${bash(`bash alone.sh > out/${index} 2>&1`)} [[say over]]`;
     const { body } = await this.bob.say(prompt, { key: KEYS.bob, timeoutSecs: 90 });
-    this.codes.set(index, body.success ? "success" : (body.code ?? "none"));
+    if (endsTurn !== undefined) this.codes.set(index, body.success ? "success" : (body.code ?? "none"));
     for (const name of readdirSync(this.bob.workdir))
       if (/^(part|many)/.test(name)) removeAnyhow(join(this.bob.workdir, name));
     const folder = join(this.gateway.dataDir, "claude", "bob");
     for (const name of readdirSync(folder)) if (/^part/.test(name)) rmSync(join(folder, name));
-    if (endsTurn === undefined) throw new Error("only for attempts that end their turn");
   }
 
   /** What an attempt printed. */
