@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { readOrCreate } from "./read-or-create.js";
+import { readOrCreate } from "@claudeway/workdirs";
 
 /**
  * The id of the gateway with its ledger in this folder: a UUID, created once. Every child process has it in its

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import type { Claim, Ownership, SharedSecrets } from "@claudeway/ports";
-import { readOrCreate } from "./read-or-create.js";
+import { readOrCreate } from "@claudeway/workdirs";
 
 /** Never aborted: all that works on a session may listen. */
 const NEVER = new AbortController().signal;

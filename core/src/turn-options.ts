@@ -36,12 +36,13 @@ export class OptionReader {
     const dirs: string[] = [];
     const { output_schema: schema, pluginFields: given } = fields;
     const pluginFields = this.parts.fields.merge(defaults.pluginFields, given);
-    this.#check({ ...defaults, ...optionsOf(fields) }, keyId);
+    const own = optionsOf(fields);
+    this.#check({ ...defaults, ...own }, keyId);
     for (const dir of fields.additional_dirs ?? [])
       dirs.push(await this.parts.workdirs.additional(dir, keyId));
     return {
       ...defaults,
-      ...optionsOf(fields),
+      ...own,
       ...(fields.additional_dirs !== undefined && { additionalDirs: dirs }),
       ...(schema !== undefined && { outputSchema: await checkedSchema(schema) }),
       ...(Object.keys({ ...defaults.pluginFields, ...given }).length > 0 && { pluginFields }),

@@ -53,12 +53,16 @@ const FIELDS = {
   outputSchema: "output_schema",
 } as const satisfies { readonly [K in Exclude<keyof TurnOptions, "pluginFields">]-?: keyof OptionFields };
 
+const OPTIONS = Object.entries(FIELDS);
+
 /** The options among the fields of a request, without the fields of plugins. */
 export function optionsOf(fields: OptionFields): TurnOptions {
-  const entries = Object.entries(FIELDS).flatMap(([option, field]) => {
+  const entries = [];
+  // Most requests have none.
+  for (const [option, field] of OPTIONS) {
     const value = fields[field];
-    return value === undefined ? [] : [[option, value]];
-  });
+    if (value !== undefined) entries.push([option, value]);
+  }
   return Object.fromEntries(entries);
 }
 
@@ -81,5 +85,5 @@ export function fieldsOf({ pluginFields, ...options }: TurnOptions): object {
 }
 
 export function fieldOf(option: string): keyof OptionFields | undefined {
-  return Object.entries(FIELDS).find(([name]) => name === option)?.[1];
+  return OPTIONS.find(([name]) => name === option)?.[1];
 }

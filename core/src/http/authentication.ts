@@ -40,7 +40,7 @@ export function authenticate(authentication: Authentication, log: Logger): Gatew
     const { access } = ctx.state.destination;
     if (access === "none") return next();
     const { passed } = ctx.state;
-    const authorization = authorizationOf(ctx.headers);
+    const authorization = authorizationOf(ctx.req.headers);
     const admit = (known?: Caller) => {
       const caller = known ?? authentication.configured(authorization, ctx.state.clientAddress);
       if (caller instanceof GatewayError) return refuse(ctx, caller, log);

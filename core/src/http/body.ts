@@ -94,7 +94,7 @@ export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown)
 /** Throws UNSUPPORTED_MEDIA_TYPE unless the body is JSON, and not compressed. */
 export function refuseOtherTypes(ctx: GatewayContext): void {
   refuseCompressed(ctx);
-  if (ctx.headers["content-type"] !== JSON_TYPE && ctx.request.is(JSON_TYPE) === false) {
+  if (ctx.req.headers["content-type"] !== JSON_TYPE && ctx.request.is(JSON_TYPE) === false) {
     const found = ctx.get("content-type") || "none";
     throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-type must be application/json, got ${found}`);
   }
@@ -102,7 +102,7 @@ export function refuseOtherTypes(ctx: GatewayContext): void {
 
 /** Throws UNSUPPORTED_MEDIA_TYPE if the body is compressed. */
 export function refuseCompressed(ctx: GatewayContext): void {
-  const encoding = ctx.headers["content-encoding"] ?? "";
+  const encoding = ctx.req.headers["content-encoding"] ?? "";
   if (encoding !== "" && encoding !== "identity") {
     throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-encoding must be identity, got ${encoding}`);
   }

@@ -9,7 +9,7 @@ const METHODS = "GET, HEAD, PUT, POST, DELETE, PATCH";
  */
 export function corsOfMounts(): GatewayMiddleware {
   return (ctx, next) => {
-    const { origin } = ctx.headers;
+    const { origin } = ctx.req.headers;
     if (origin === undefined) return next();
     const cors = ctx.state.destination.mount?.cors;
     if (cors === undefined) return next();

@@ -28,7 +28,7 @@ const UPLOAD: Destination = { to: "upload", access: "key" };
 const KEYLESS: ReadonlySet<string> = new Set(["/", "/health", "/ready", "/favicon.ico"]);
 
 /** Where a request goes at the moment: plugins come and go. */
-export function destinationOf(path: string, method: string, { routes }: Kernel): Destination {
+export function destinationOf(path: string, method: string | undefined, { routes }: Kernel): Destination {
   if (KEYLESS.has(path)) return PROBE;
   if (isLinkPath(path)) return LINK;
   const mount = routes.match(path);

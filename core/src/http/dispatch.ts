@@ -13,13 +13,7 @@ import { missingPlugin } from "./plugin-paths.js";
 import { requestInfo } from "./request-info.js";
 
 /** The part of a router that lists its routes. */
-interface RouteList {
-  readonly stack: readonly {
-    readonly path: string | RegExp;
-    readonly methods: readonly string[];
-    match(path: string): boolean;
-  }[];
-}
+type RouteList = Pick<Router, "stack">;
 
 /**
  * Finds where a request goes, once: all that follows agrees on it, even if a plugin is switched on or off meanwhile, and
@@ -27,7 +21,7 @@ interface RouteList {
  */
 export function findDestination(kernel: Kernel): GatewayMiddleware {
   return (ctx, next) => {
-    ctx.state.destination = destinationOf(ctx.path, ctx.method, kernel);
+    ctx.state.destination = destinationOf(ctx.path, ctx.req.method, kernel);
     return next();
   };
 }

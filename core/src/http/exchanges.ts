@@ -2,6 +2,9 @@ import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { IncomingRequest } from "./incoming.js";
 
+/** How long data from a client that already has its response is read and discarded, in ms. */
+const LINGER_MS = 1_000;
+
 interface Exchange {
   readonly request: IncomingRequest;
   readonly response: ServerResponse;
@@ -25,6 +28,8 @@ export class Exchanges {
     // It closes once; `once` would cost an object and a function more.
     response.on("close", () => {
       forgetOver(connection);
+      // A client that already has its response (too large, no key) has no reason to continue sending.
+      if (!request.complete && !socket.destroyed) lingerOn(socket, () => request.complete);
       if (socket.destroyed || connection.open.length === 0) connection.answered?.();
       request.whenOver?.();
     });
@@ -85,4 +90,14 @@ function forgetOver(connection: Connection): void {
 
 function isOver({ request, response }: Exchange): boolean {
   return request.complete && response.writableFinished;
+}
+
+/** Closes the connection after a delay: closing at once would reset it and discard the response. */
+export function lingerOn(socket: Duplex, over: () => boolean = () => false): void {
+  const stop = () => clearTimeout(hangUp);
+  const hangUp = setTimeout(() => {
+    socket.off("close", stop);
+    if (!over()) socket.destroy();
+  }, LINGER_MS);
+  socket.once("close", stop);
 }

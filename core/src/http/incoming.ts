@@ -15,6 +15,8 @@ export class IncomingRequest extends IncomingMessage {
   refusal: GatewayError | undefined;
   /** Called once its answer was sent or its client has gone. `Exchanges` listens for that anyway. */
   whenOver: (() => void) | undefined;
+  /** Asked for by several steps of the chain. */
+  #hasBody: boolean | undefined;
   #received = 0;
   #bound: BodyBound | undefined;
   /** Bytes reserved from the budget. */
@@ -23,7 +25,8 @@ export class IncomingRequest extends IncomingMessage {
   #onProblem: ((problem: GatewayError) => void) | undefined;
 
   get hasBody(): boolean {
-    return this.headers["transfer-encoding"] !== undefined || declaredBytes(this) > 0;
+    this.#hasBody ??= this.headers["transfer-encoding"] !== undefined || declaredBytes(this) > 0;
+    return this.#hasBody;
   }
 
   /**

@@ -72,8 +72,8 @@ export function slowStrangers({
 }
 
 /** Whether it sends what could be a guess: credentials, or a body. */
-export function mayBeGuess({ req, headers }: GatewayContext): boolean {
-  const isSecret = headers.authorization !== undefined || headers["x-api-key"] !== undefined;
+export function mayBeGuess({ req }: GatewayContext): boolean {
+  const isSecret = (req.headers.authorization ?? req.headers["x-api-key"]) !== undefined;
   return isSecret || (req instanceof IncomingRequest && req.hasBody);
 }
 

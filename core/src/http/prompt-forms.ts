@@ -18,10 +18,11 @@ export interface PromptFormParts {
 }
 
 /** Whether a request is a prompt with files. Such a body is not held in memory. */
-export function isPromptForm({ method, path, headers, request, state }: GatewayContext): boolean {
+export function isPromptForm(ctx: GatewayContext): boolean {
+  const { method, headers } = ctx.req;
   if (method !== "POST" || !FORM_TYPE.test(headers["content-type"] ?? "")) return false;
-  if (state.destination.to !== "gateway" || !PROMPT_ROUTE.test(path)) return false;
-  return request.is("multipart/form-data") === "multipart/form-data";
+  if (ctx.state.destination.to !== "gateway" || !PROMPT_ROUTE.test(ctx.path)) return false;
+  return ctx.request.is("multipart/form-data") === "multipart/form-data";
 }
 
 /** Reads prompts that are sent as forms; other requests go to `parseJson`. The route gets the same body as from JSON. */

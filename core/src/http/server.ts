@@ -6,13 +6,14 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import type { Settings } from "@claudeway/config";
 import { GatewayError } from "@claudeway/ports";
 import type { GatewayMiddleware } from "./context.js";
 import { answerOnSocket, answerUnparsed } from "./errors.js";
-import { Exchanges } from "./exchanges.js";
+import { Exchanges, lingerOn } from "./exchanges.js";
 import { IncomingRequest } from "./incoming.js";
 import { normalTarget } from "./target.js";
 import { takeUpgrades, type UpgradeListener } from "./upgrade.js";
@@ -24,12 +25,12 @@ const MAX_HEADERS = 200;
 const CHECK_MS = 5_000;
 /** A client that reads nothing of its answer for this long is disconnected, in ms. */
 const STALLED_MS = 120_000;
-/** How long data from a client that already has its response is read and discarded, in ms. */
-const LINGER_MS = 1_000;
 /** How long connections that wait are accepted before the port closes, in ms. */
 const LAST_CONNECTIONS_MS = 1_000;
 /** The share of the limit of open files that connections may use; the CLI and the ledger need files too. */
 const SHARE_OF_FILES = 0.9;
+
+type Limits = Settings["limits"];
 
 /** The handlers of the server's requests. */
 export interface Handlers {
@@ -39,16 +40,11 @@ export interface Handlers {
 }
 
 /** Creates Node's server. Requests that Node would refuse by itself get the gateway's own error responses. */
-export function createHttpServer(handlers: Handlers, limits: Settings["limits"]): Server {
+export function createHttpServer(handlers: Handlers, limits: Limits, stalledMs = STALLED_MS): Server {
   const headersTimeout = limits.header_secs * 1000;
   const exchanges = new Exchanges();
   const begin = (request: IncomingRequest, response: ServerResponse) => {
     exchanges.begin(request, response);
-    // Read now: a request has no socket any more once a route stops reading it.
-    const { socket } = request;
-    // A client that already has its response (too large, no key) has no reason to continue sending.
-    if (request.hasBody)
-      response.once("finish", () => request.complete || lingerOn(socket, () => request.complete));
     request.refusal = problemOf(request);
     handlers.request(request, response);
   };
@@ -71,13 +67,24 @@ export function createHttpServer(handlers: Handlers, limits: Settings["limits"])
   server.on("clientError", refuseUnparsed(exchanges));
   takeUpgrades(server, exchanges, handlers.webSocket);
   refuseTunnels(server, exchanges);
-  server.timeout = STALLED_MS;
-  // A client that waits for its response may be idle; one that does not read it, or sends no request, is
-  // disconnected.
+  dropStalled(server, exchanges, stalledMs);
+  return server;
+}
+
+/**
+ * Disconnects clients that do not read their response. With `server.timeout`, Node would begin a timer anew with each read
+ * and write of every connection.
+ */
+function dropStalled(server: Server, exchanges: Exchanges, stalledMs: number): void {
+  server.on("connection", (socket: Socket) => {
+    const look = setInterval(() => {
+      if (socket.writableLength > 0 && !socket.timeout && exchanges.any(socket)) socket.setTimeout(stalledMs);
+    }, stalledMs / 4);
+    socket.once("close", () => clearInterval(look));
+  });
   server.on("timeout", (socket) => {
     if (!exchanges.any(socket) || socket.writableLength > 0) socket.destroy();
   });
-  return server;
 }
 
 /**
@@ -109,16 +116,6 @@ function refuseUnparsed(exchanges: Exchanges): (error: NodeJS.ErrnoException, so
     answerUnparsed(error, socket);
     lingerOn(socket);
   };
-}
-
-/** Closes the connection after a delay: closing at once would reset it and discard the response. */
-export function lingerOn(socket: Duplex, over: () => boolean = () => false): void {
-  const stop = () => clearTimeout(hangUp);
-  const hangUp = setTimeout(() => {
-    socket.off("close", stop);
-    if (!over()) socket.destroy();
-  }, LINGER_MS);
-  socket.once("close", stop);
 }
 
 /** Refuses CONNECT requests: the gateway is not a proxy. */

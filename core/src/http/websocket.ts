@@ -22,8 +22,9 @@ import { type Authentication, authorizationOf } from "./authentication.js";
 import type { ByteBudget } from "./byte-budget.js";
 import type { ClientAddresses } from "./client-address.js";
 import { answerOnSocket, internalError } from "./errors.js";
+import { lingerOn } from "./exchanges.js";
 import { requestHead, shownHeaders } from "./request-info.js";
-import { checkHttp, lingerOn } from "./server.js";
+import { checkHttp } from "./server.js";
 import { pathOf } from "./target.js";
 import type { UpgradeListener } from "./upgrade.js";
 

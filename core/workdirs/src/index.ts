@@ -11,6 +11,7 @@ export { type OpenFile, SessionFiles } from "./files/session-files.js";
 export { TransferSlots } from "./files/transfer-slots.js";
 export { makeFolder } from "./make-folder.js";
 export { mentionedFiles } from "./mentioned-files.js";
+export { readOrCreate } from "./read-or-create.js";
 export { mayRunRepositoryCode, runsRepositoryCode } from "./repositories/commands.js";
 export { trustedFolder } from "./trusted-workdirs.js";
 export { readsOthersFolder } from "./unasked-reads.js";

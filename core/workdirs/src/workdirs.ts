@@ -58,7 +58,12 @@ const BAD_PATH = ["ENOENT", "ENOTDIR", "EEXIST", "ENAMETOOLONG", "ELOOP", "EACCE
  * The folders that Claude works in: the base folder, those that callers name, and one for each session that names none.
  */
 export class Workdirs {
-  constructor(private readonly options: WorkdirOptions) {}
+  /** The base folder as the beginning of paths, which are not joined anew for each session. */
+  readonly #below: string;
+
+  constructor(private readonly options: WorkdirOptions) {
+    this.#below = join(options.base, "/");
+  }
 
   get base(): string {
     return this.options.base;
@@ -85,15 +90,21 @@ export class Workdirs {
 
   /** Where the folder of a session is that names none. */
   pathOf(id: string): string {
-    return join(this.options.base, id);
+    return `${this.#below}${id}`;
   }
 
   /** A session's folder: the named one, or one of its own below the base folder. Throws BAD_REQUEST. */
   async ofSession(id: string, named: string | undefined, keyId: string): Promise<Workdir> {
     if (named !== undefined) return this.#named(named, { keyId, sessionId: id });
-    const path = join(await this.baseFolder(), id);
-    // At once: a thread for one call of the system costs ten times as much as the call.
-    mkdirSync(path, { mode: 0o700 });
+    const path = this.pathOf(id);
+    try {
+      // At once: a thread for one call of the system costs ten times as much as the call.
+      mkdirSync(path, { mode: 0o700 });
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+      await this.baseFolder();
+      mkdirSync(path, { mode: 0o700 });
+    }
     return { path, made: true };
   }
 

@@ -27,9 +27,17 @@ export interface Served {
 
 /** Serves middleware below the gateway's own handling of errors. */
 export function serve(...middleware: readonly GatewayMiddleware[]): Promise<Served> {
+  return serveImpatiently(undefined, ...middleware);
+}
+
+/** The same, for clients that must read something of their response within `stalledMs`. */
+export function serveImpatiently(
+  stalledMs: number | undefined,
+  ...middleware: readonly GatewayMiddleware[]
+): Promise<Served> {
   return serveApp((app) => {
     for (const one of middleware) app.use(one);
-  });
+  }, stalledMs);
 }
 
 /** Serves routes in the same way. */
@@ -37,7 +45,7 @@ export function serveRoutes(router: Router<GatewayState>): Promise<Served> {
   return serveApp((app) => app.use(router.routes()));
 }
 
-async function serveApp(fill: (app: Koa<GatewayState>) => unknown): Promise<Served> {
+async function serveApp(fill: (app: Koa<GatewayState>) => unknown, stalledMs?: number): Promise<Served> {
   const logged: Readonly<Record<string, unknown>>[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const app = new Koa<GatewayState>();
@@ -50,7 +58,7 @@ async function serveApp(fill: (app: Koa<GatewayState>) => unknown): Promise<Serv
   app.use(errorResponses(log));
   app.use(refuseBadHttp());
   fill(app);
-  const server = createHttpServer({ request: app.callback() }, LIMITS);
+  const server = createHttpServer({ request: app.callback() }, LIMITS, stalledMs);
   server.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${await listeningPort(server)}`;
   return { url, logged, server, close: () => closeServer(server) };

@@ -3,14 +3,16 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
-import { answering, type Served, serve } from "./kit.js";
+import { answering, type Served, serveImpatiently } from "./kit.js";
 
 const MUCH = "x".repeat(50_000_000);
 
 describe("the HTTP server", () => {
   let served: Served;
   before(async () => {
-    served = await serve(
+    served = await serveImpatiently(
+      // Two minutes in earnest.
+      100,
       async (ctx, next) => {
         if (ctx.path === "/late") await sleep(500);
         // Leaving such a loop destroys the request, and it has no socket from then on.
@@ -19,8 +21,6 @@ describe("the HTTP server", () => {
       },
       answering((ctx) => (ctx.path === "/much" ? MUCH : "fine")),
     );
-    // Two minutes in earnest.
-    served.server.timeout = 100;
   });
   after(() => served.close());
 

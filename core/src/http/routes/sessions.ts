@@ -25,7 +25,7 @@ export function sessionRoutes(
       fields.read("session-start-request", ctx.request.body),
     );
     const { id: session_id, workdir, createdAt: created_at } = session;
-    ctx.body = { session_id, workdir, created_at } satisfies SessionStarted;
+    sendJson(ctx, { session_id, workdir, created_at } satisfies SessionStarted);
   });
   router.get("/sessions", async (ctx) => {
     ctx.body = (await sessions.list(callerOf(ctx), {

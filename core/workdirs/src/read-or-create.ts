@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { makeFolder } from "@claudeway/workdirs";
+import { makeFolder } from "./make-folder.js";
 
 /**
  * Reads a file, or creates it with the content of `make` if it does not exist, readable by its owner only. The file is
