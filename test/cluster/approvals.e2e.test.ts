@@ -16,6 +16,8 @@ import { ask } from "./requests.js";
 
 const LEASE_SECS = 4;
 const TURNS = 12;
+/** How often each node looks for calls that have expired. */
+const SWEEP_MS = 5_000;
 /** A burial and what follows it, on a busy machine. */
 const SOON_MS = 60_000;
 
@@ -35,10 +37,11 @@ describe("calls that wait for a person, at two nodes", function () {
   this.timeout(INSTALL_TIMEOUT_MS);
   let model: ScriptedModel;
   let cluster: Cluster;
-  const start = (engine: "load" | "real", liveWaitSecs: number) =>
+  const start = (engine: "load" | "real", liveWaitSecs: number, movableClocks = false) =>
     Cluster.start({
       nodes: ["a", "b"],
       engine,
+      movableClocks,
       args: ["--enable-plugin", HEARS],
       cluster: { lease_secs: LEASE_SECS, shared_workdirs: true },
       config: {
@@ -67,10 +70,11 @@ describe("calls that wait for a person, at two nodes", function () {
       const prompt = promptOf({ tag: `tag${number}e`, ms: 10, units: 1, asks: true });
       return ask(node, `/session/${body["session_id"]}`, { body: { prompt } });
     });
-    const asked = await eventually("all pending", async () => {
+    const allAsked = async () => {
       const found = await pending(a);
       return found.length === TURNS && found;
-    });
+    };
+    const asked = await eventually("all pending", allAsked, SOON_MS);
     const winners = await Promise.all(
       asked.map(async ({ id, turn_id }) => {
         const decisions = [
@@ -95,6 +99,28 @@ describe("calls that wait for a person, at two nodes", function () {
     );
     const history = { acknowledged: [], sent: 0, refused: {}, wrong: [], odd: [] };
     expect((await judge(cluster, history)).broken).to.deep.equal([]);
+  });
+
+  it("expire by the database's clock, wherever that of a node is", async () => {
+    cluster = await start("load", 60, true);
+    const [a, b] = [cluster.node("a"), cluster.node("b")];
+    const { body: session } = await ask(a, "/session/start", { body: {} });
+    const path = `/session/${session["session_id"]}`;
+    b.clock.move("+2d");
+    await eventually("the clock of b two days ahead", async () => {
+      const { headers } = await fetch(`${b.url}/health`);
+      return Date.parse(headers.get("date") ?? "") - Date.now() > 47 * 3_600_000;
+    });
+    const prompt = promptOf({ tag: "clocks", ms: 10, units: 1, asks: true });
+    const answer = ask(a, path, { body: { prompt } });
+    const [call] = await eventually("a pending call", async () => {
+      const found = await pending(b);
+      return found.length > 0 && found;
+    });
+    await sleep(2 * SWEEP_MS);
+    const decided = await ask(b, `/approvals/${call?.["id"]}`, { body: { decision: "allow" } });
+    expect(decided.status, JSON.stringify(decided.body)).to.equal(200);
+    expect((await answer).body["result"]).to.match(/allowed$/);
   });
 
   it("are withdrawn with the turn that is lost with its node", async () => {

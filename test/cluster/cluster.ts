@@ -5,12 +5,12 @@ import { freePort } from "../free-port.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 import { temporaryFolder } from "../temporary.js";
 import { FaultProxy } from "./fault-proxy.js";
+import { MovableClock } from "./movable-clock.js";
 import type { Network, Place } from "./network.js";
 import { ClusterNode, type NodeOptions } from "./node.js";
 import { SlowDisk } from "./slow-disk.js";
 
-export interface ClusterOptions
-  extends Partial<Pick<NodeOptions, "engine" | "config" | "args" | "imports" | "movableClock">> {
+export interface ClusterOptions extends Partial<Pick<NodeOptions, "engine" | "config" | "args" | "imports">> {
   /** Names of the nodes that start. */
   readonly nodes: readonly string[];
   /** More of `[cluster]`; null: one gateway on the database, without a cluster. */
@@ -19,6 +19,8 @@ export interface ClusterOptions
   readonly sqlite?: boolean;
   /** Nodes and database are members of it, and the cluster ends it; undefined: they are behind proxies on 127.0.0.1. */
   readonly network?: Network | undefined;
+  /** Nodes have wall clocks of their own, which can be moved. */
+  readonly movableClocks?: boolean;
   /** Commits wait for the disk, which can be slowed down where the kernel can do that. */
   readonly durable?: boolean;
   /** Safety rules that are taken out of the gateways' code, see ./without/rules.mjs. */
@@ -78,7 +80,7 @@ export class Cluster {
       imports = [],
       envOf,
       isApart,
-      movableClock,
+      movableClocks = false,
       without,
     } = this.options;
     const node = new ClusterNode({
@@ -92,7 +94,7 @@ export class Cluster {
       engine,
       ...(config !== undefined && { config }),
       ...(args !== undefined && { args }),
-      ...(movableClock !== undefined && { movableClock }),
+      clock: movableClocks ? await MovableClock.at(join(this.dir, `${name}-clock`)) : undefined,
       ownWork: isApart?.(name) === true ? join(this.dir, `${name}-work`) : undefined,
       imports: without === undefined ? imports : [WITHOUT, ...imports],
       env: {

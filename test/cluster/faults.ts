@@ -145,11 +145,11 @@ export const clock: Fault = {
   name: "wall clock moved by days",
   of: "node",
   async happen(_, node, ms) {
-    node.moveClock("+2d");
+    node.clock.move("+2d");
     await sleep(ms / 2);
-    node.moveClock("-2d");
+    node.clock.move("-2d");
     await sleep(ms / 2);
-    node.moveClock("+0");
+    node.clock.move("+0");
   },
 };
 

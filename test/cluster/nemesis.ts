@@ -62,7 +62,7 @@ export async function nemesis(options: NemesisOptions): Promise<NemesisReport> {
   const cluster = await Cluster.start({
     nodes: names,
     cluster: { lease_secs: leaseSecs, shared_workdirs: true },
-    movableClock: true,
+    movableClocks: true,
     durable: true,
     network: options.network,
     config: { engine: { spares: 0 }, plugins: { approval: APPROVAL, limits: BUDGETS } },

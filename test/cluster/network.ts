@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { promisify } from "node:util";
+import { debianProgram } from "../debian.js";
 import type { Way } from "./way.js";
 
 const run = promisify(execFile);
@@ -9,6 +10,9 @@ const run = promisify(execFile);
 const SLOW_RATE = "256kbit";
 /** The class of htb that packets of slow ways are put into. */
 const SLOW_CLASS = "1:2";
+
+/** What it needs, and the packages that these are in. */
+const PROGRAMS = { ip: "iproute2", tc: "iproute2", nft: "nftables" };
 
 /** A member of a network: a namespace with an address of its own. */
 export interface Place {
@@ -43,6 +47,8 @@ export class Network {
 
   /** Rejects where this machine has no such networks: it needs root, iproute2, nftables and a kernel with both. */
   static async open(): Promise<Network> {
+    for (const [name, from] of Object.entries(PROGRAMS))
+      await debianProgram({ names: [name, `/usr/sbin/${name}`], package: from });
     const taken = Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address));
     const free = Array.from({ length: 100 }, (_, number) => 100 + ((process.pid + number) % 100));
     const id = free.find((one) => !taken.some((address) => address?.startsWith(`10.${one}.`)));

@@ -8,7 +8,7 @@ import { stringify } from "smol-toml";
 import { readStat } from "#engine-claude/proc.js";
 import { endMarked, findMarked } from "#engine-claude/reaper.js";
 import { KEYS } from "../e2e/gateway.js";
-import { CLOCK_LIBRARY, movableClock } from "./clock-library.js";
+import type { MovableClock } from "./movable-clock.js";
 import type { Way } from "./way.js";
 
 /** The root of the built product that runs. */
@@ -43,8 +43,8 @@ export interface NodeOptions {
   /** `real`: the CLI; its environment is in `env`. */
   readonly engine: "load" | "real";
   readonly env?: Readonly<Record<string, string>>;
-  /** With a wall clock that can be moved, where libfaketime is installed. */
-  readonly movableClock?: boolean;
+  /** Its wall clock; undefined: that of the machine. */
+  readonly clock?: MovableClock | undefined;
   /** Modules that the process imports first: a fault in the gateway's own code. */
   readonly imports?: readonly string[];
   readonly args?: readonly string[];
@@ -146,10 +146,11 @@ export class ClusterNode {
     this.#child?.kill("SIGCONT");
   }
 
-  /** Moves its wall clock, as in `+2d`; its monotonic clock stays. Nothing where the clock is not movable. */
-  moveClock(offset: string): void {
-    if (this.options.movableClock === true && CLOCK_LIBRARY !== undefined)
-      writeFileSync(this.#clockFile, `${offset}\n`);
+  /** Its wall clock, in a cluster whose clocks can be moved. */
+  get clock(): MovableClock {
+    const { clock } = this.options;
+    if (clock === undefined) throw new Error(`the clock of ${this.name} can't be moved`);
+    return clock;
   }
 
   async kill(): Promise<void> {
@@ -234,13 +235,9 @@ export class ClusterNode {
       IS_SANDBOX: "1",
       WRAPPER_KEYS: secrets.join(","),
       CLAUDE_WORKDIR: join(this.options.dir, "work"),
-      ...(this.options.movableClock === true && movableClock(this.#clockFile)),
+      ...this.options.clock?.environment,
       ...this.options.env,
     };
-  }
-
-  get #clockFile(): string {
-    return join(this.dir, "clock");
   }
 
   #installation(): string | undefined {

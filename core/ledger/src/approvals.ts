@@ -90,6 +90,10 @@ export class ApprovalTable {
     return { approvals: rows.map(toApproval), total, page, limit };
   }
 
+  *now(): Work<number> {
+    return yield* this.sql.now();
+  }
+
   *expiring(by: Instant): Work<Approval[]> {
     const sql = "SELECT * FROM approvals WHERE status = 'pending' AND expires_at <= ? ORDER BY expires_at";
     return (yield* this.sql.all(sql, toMs(by))).map(toApproval);

@@ -136,6 +136,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       settle: inOrder((id, status, decision) => approvals.settle(id, status, decision)),
       get: inOrder((id) => approvals.get(id)),
       list: performed((query) => approvals.list(query)),
+      now: performed(() => approvals.now()),
       expiring: performed((by) => approvals.expiring(by)),
       nextExpiry: performed(() => approvals.nextExpiry()),
       pending: performed((of) => approvals.pending(of)),

@@ -69,6 +69,13 @@ export class Sql {
     return this.#writes;
   }
 
+  /** The time in ms since 1970; among many gateways, by the database's clock. */
+  *now(): Work<number> {
+    if (this.dialect.alone) return Date.now();
+    const row = yield* this.one(`SELECT ${this.dialect.now} AS now`);
+    return row === undefined ? Date.now() : integer(row, "now");
+  }
+
   /** Returns the number of changed rows. */
   *run(sql: string, ...values: SqlValue[]): Work<number> {
     this.#writes += 1;

@@ -464,6 +464,8 @@ export interface ApprovalBook {
   get(id: string): Promise<Approval | undefined>;
   /** Newest first. */
   list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage>;
+  /** The time in ms since 1970, by the one clock by which requests expire: the database's if gateways share it. */
+  now(): Promise<number>;
   /** Pending requests that expire by then, soonest first. */
   expiring(by: Instant): Promise<readonly Approval[]>;
   /** When the next pending request expires. */

@@ -53,9 +53,9 @@ export class ApprovalService implements Approvals {
   readonly #elsewhere: Polling | undefined;
 
   constructor(private readonly parts: ApprovalServiceParts) {
-    const { ledger, log, shared = false } = parts;
+    const { log, shared = false } = parts;
     this.#expiry = new Expiry({
-      next: () => ledger.approvals.nextExpiry(),
+      next: () => this.#msToNext(),
       expire: () => (shared ? this.#sweep() : this.#expireDue()),
       everyMs: shared ? SWEEP_MS : undefined,
       log,
@@ -104,7 +104,7 @@ export class ApprovalService implements Approvals {
     turn: TurnInfo,
     { expiresSecs = DEFAULT_EXPIRES_SECS, deciders }: AskTerms,
   ): Promise<{ readonly approval: Approval; readonly settled: Promise<Approval> }> {
-    const now = Date.now();
+    const now = await this.parts.ledger.approvals.now();
     const approval: Approval = {
       id: randomUUID(),
       sessionId: turn.sessionId,
@@ -162,7 +162,7 @@ export class ApprovalService implements Approvals {
       );
     }
     if (approval.status !== "pending") throw alreadyDecided(approval);
-    if (Date.parse(approval.expiresAt) <= Date.now()) {
+    if (Date.parse(approval.expiresAt) <= (await this.parts.ledger.approvals.now())) {
       await this.expire(id);
       throw alreadyDecided((await this.get(id)) ?? approval);
     }
@@ -210,14 +210,14 @@ export class ApprovalService implements Approvals {
     return `${LINK_PATH}/${this.parts.links.sign(id, Date.parse(approval.expiresAt))}`;
   }
 
-  /** Whether the path is that of a link that was signed here and has not expired. */
+  /** Whether the path is that of a link that was signed here: one that has expired is no guess either. */
   isSigned(path: string): boolean {
-    return this.parts.links.verify(tokenIn(path)) !== undefined;
+    return this.parts.links.verify(tokenIn(path), 0) !== undefined;
   }
 
   /** The request that a link's token is for; undefined if the token is invalid or has expired. */
   async behindLink(token: string): Promise<Approval | undefined> {
-    const id = this.parts.links.verify(token);
+    const id = this.parts.links.verify(token, await this.parts.ledger.approvals.now());
     return id === undefined ? undefined : this.get(id);
   }
 
@@ -304,8 +304,16 @@ export class ApprovalService implements Approvals {
     return approval;
   }
 
+  /** By the ledger's clock: that of this machine may be wrong by days. */
+  async #msToNext(): Promise<number | undefined> {
+    const { approvals } = this.parts.ledger;
+    const next = await approvals.nextExpiry();
+    return next === undefined ? undefined : Date.parse(next) - (await approvals.now());
+  }
+
   async #expireDue(): Promise<void> {
-    const due = await this.parts.ledger.approvals.expiring(new Date().toISOString());
+    const { approvals } = this.parts.ledger;
+    const due = await approvals.expiring(new Date(await approvals.now()).toISOString());
     for (const { id } of due) await this.expire(id);
   }
 

@@ -6,8 +6,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const RETRY_MS = 5000;
 
 export interface ExpiryParts {
-  /** When the next pending request expires. */
-  readonly next: () => Promise<string | undefined>;
+  /** In how many ms the next pending request expires. */
+  readonly next: () => Promise<number | undefined>;
   /** Expires all requests that are due. */
   readonly expire: () => Promise<void>;
   /** The longest interval between looks, where other gateways add requests too; undefined: no other does. */
@@ -24,9 +24,8 @@ export class Expiry {
 
   /** Resets the timer. To be called for every new request. */
   async schedule(): Promise<void> {
-    const next = await this.parts.next();
+    const ms = await this.parts.next();
     clearTimeout(this.#timer);
-    const ms = next === undefined ? undefined : Date.parse(next) - Date.now();
     const { everyMs = ms } = this.parts;
     if (everyMs !== undefined) this.#arm(Math.min(everyMs, ms ?? everyMs));
   }

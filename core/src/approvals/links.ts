@@ -30,8 +30,12 @@ export class LinkSigner {
     return `${claim}.${this.#mac(claim)}`;
   }
 
-  /** The id of the request that a token is for; undefined if the token is malformed, altered or expired. */
-  verify(token: string, now = Date.now()): string | undefined {
+  /**
+   * The id of the request that a token is for; undefined if the token is malformed, altered or expired.
+   *
+   * @param now ms since 1970
+   */
+  verify(token: string, now: number): string | undefined {
     const [, claim, approvalId, expires, mac] =
       /^(([0-9a-f-]{36})\.([0-9a-z]{1,9}))\.([\w-]{43})$/.exec(token) ?? [];
     if (claim === undefined || approvalId === undefined || expires === undefined || mac === undefined) {
