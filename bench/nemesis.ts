@@ -26,10 +26,21 @@ const report = await nemesis({
   ...(only !== undefined && { faults: FAULTS.filter(({ name }) => only.includes(name)), length: "long" }),
   ...(without !== undefined && { cluster: { without } }),
   ms: minutes * 60_000,
+  signal: ending(),
   say: (line) => print(`  ${line}`),
+}).catch((error: unknown) => {
+  print(`ended: ${String(error)}`);
+  process.exit(1);
 });
 printReport(report);
 process.exitCode = report.verdict.broken.length > 0 ? 1 : 0;
+
+/** Aborted by a signal to this process, so that no process and no namespace is left behind. */
+function ending(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort(name));
+  return controller.signal;
+}
 
 /** Undefined where this machine has none; then proxies break the ways. */
 async function namespaces(): Promise<Network | undefined> {

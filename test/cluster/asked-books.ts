@@ -11,6 +11,9 @@ interface Asked {
   readonly turn: string;
   readonly end: string | null;
   readonly nano: number;
+  /** By the database's clock, in ms since 1970. */
+  readonly settledAt: number | undefined;
+  readonly expiresAt: number;
 }
 
 /** Calls that were asked: each decided once, as clients were told, and run at most once, and only if it was allowed. */
@@ -66,6 +69,12 @@ export async function wronglyDecided(
         .map(({ turn, units }) => `${turn}: ${byTurn.get(turn)?.nano} for ${units} units`),
     ),
     ...named("calls were forgotten", lost(asked)),
+    ...named(
+      "calls expired before their time",
+      asked
+        .filter(({ status, settledAt = 0, expiresAt }) => status === "expired" && settledAt < expiresAt)
+        .map(({ approval, settledAt = 0, expiresAt }) => `${approval}, by ${expiresAt - settledAt} ms`),
+    ),
   ];
 }
 
@@ -83,7 +92,8 @@ export async function decisions(cluster: Cluster): Promise<Readonly<Record<strin
 
 async function readAsked(cluster: Cluster): Promise<readonly Asked[]> {
   const rows = await cluster.query(
-    `SELECT a.id, a.status, a.turn_id, t."end", t.cost_nano::float8 AS nano FROM approvals a JOIN turns t ON t.id = a.turn_id`,
+    `SELECT a.id, a.status, a.turn_id, a.settled_at::float8 AS settled, a.expires_at::float8 AS expires, t."end",
+       t.cost_nano::float8 AS nano FROM approvals a JOIN turns t ON t.id = a.turn_id`,
   );
   return rows.map((row) => ({
     approval: String(row["id"]),
@@ -91,6 +101,8 @@ async function readAsked(cluster: Cluster): Promise<readonly Asked[]> {
     turn: String(row["turn_id"]),
     end: row["end"] === null ? null : String(row["end"]),
     nano: Number(row["nano"]),
+    settledAt: row["settled"] === null ? undefined : Number(row["settled"]),
+    expiresAt: Number(row["expires"]),
   }));
 }
 

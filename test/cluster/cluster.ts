@@ -9,6 +9,7 @@ import { MovableClock } from "./movable-clock.js";
 import type { Network, Place } from "./network.js";
 import { ClusterNode, type NodeOptions } from "./node.js";
 import { SlowDisk } from "./slow-disk.js";
+import type { Way } from "./way.js";
 
 export interface ClusterOptions extends Partial<Pick<NodeOptions, "engine" | "config" | "args" | "imports">> {
   /** Names of the nodes that start. */
@@ -126,6 +127,19 @@ export class Cluster {
       databaseAt: `${this.databasePlace.address}:${this.postgres.port}`,
       advertise: `http://${place.address}:${port}`,
     };
+  }
+
+  /** Whether its members are in namespaces. */
+  get isNetwork(): boolean {
+    return this.options.network !== undefined;
+  }
+
+  /** The way between two nodes alone. Throws where they are behind proxies. */
+  between(one: ClusterNode, other: ClusterNode): Way {
+    const [from, to] = [this.#places.get(one.name), this.#places.get(other.name)];
+    if (this.options.network === undefined || from === undefined || to === undefined)
+      throw new Error(`nothing but a network has a way between ${one.name} and ${other.name} alone`);
+    return this.options.network.way(() => [from], to);
   }
 
   node(name: string): ClusterNode {

@@ -11,6 +11,8 @@ export interface Fault {
   readonly name: string;
   /** Of one node; several of such may last at once. Otherwise of the database: nothing else goes wrong meanwhile. */
   readonly of: "node" | "database";
+  /** Whether it can happen to this cluster; undefined: it can to each. */
+  readonly can?: (cluster: Cluster) => boolean;
   /** Resolves when it has passed. Rejects if processes of the node's turns outlived its place in the cluster. */
   happen(cluster: Cluster, node: ClusterNode, ms: number, length: Length): Promise<void>;
 }
@@ -128,12 +130,28 @@ export const alone = lasting(
   async (node) => void (await Promise.all([node.database.restore(), node.peers.restore()])),
   true,
 );
-export const slowDisk = lasting(
-  "slow disk of the database",
-  "database",
-  (_, { disk }) => disk?.slow(),
-  (_, { disk }) => disk?.restore(),
-);
+/** Both reach all others, and the database. */
+export const apart: Fault = {
+  name: "cut off from one other node",
+  of: "node",
+  can: ({ isNetwork }) => isNetwork,
+  async happen(cluster, node, ms) {
+    const others = cluster.nodes.filter((one) => one !== node);
+    const way = cluster.between(node, others[Math.floor(ms) % others.length] ?? node);
+    await way.cut();
+    await sleep(ms);
+    await way.close();
+  },
+};
+export const slowDisk: Fault = {
+  ...lasting(
+    "slow disk of the database",
+    "database",
+    (_, { disk }) => disk?.slow(),
+    (_, { disk }) => disk?.restore(),
+  ),
+  can: ({ disk }) => disk !== undefined,
+};
 export const databaseAway = lasting(
   "database killed and away",
   "database",
@@ -177,6 +195,7 @@ export const FAULTS: readonly Fault[] = [
   unheard,
   unspoken,
   remote,
+  apart,
   alone,
   slowDisk,
   databaseAway,

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
@@ -5,7 +6,7 @@ import { decisions, waiting, wronglyDecided } from "./asked-books.js";
 import { APPROVAL, type AskedHistory, Asking } from "./asking.js";
 import { burialsOf, journal, judge, type Verdict } from "./books.js";
 import { Cluster, type ClusterOptions } from "./cluster.js";
-import { databaseAway, FAULTS, type Fault, type Length, lengthOf, slowDisk } from "./faults.js";
+import { databaseAway, FAULTS, type Fault, type Length, lengthOf } from "./faults.js";
 import { type History, Load } from "./load.js";
 import type { Network } from "./network.js";
 import type { ClusterNode } from "./node.js";
@@ -29,6 +30,8 @@ export interface NemesisOptions {
   /** How long turns work at most, in ms. */
   readonly turnMs?: number;
   readonly say?: (line: string) => void;
+  /** Ends the run, which then rejects. */
+  readonly signal?: AbortSignal;
 }
 
 export interface NemesisReport {
@@ -70,10 +73,17 @@ export async function nemesis(options: NemesisOptions): Promise<NemesisReport> {
     ...options.cluster,
   });
   try {
-    return await new Nemesis(cluster, options, new Random(seed), leaseSecs * 1000).run();
+    const { signal = new AbortController().signal } = options;
+    const run = new Nemesis(cluster, options, new Random(seed), leaseSecs * 1000).run();
+    return await Promise.race([run, aborted(signal)]);
   } finally {
     await cluster.dispose();
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, "abort");
+  throw signal.reason;
 }
 
 class Nemesis {
@@ -140,7 +150,7 @@ class Nemesis {
   /** Begins one fault, or lets the cluster work for a while. */
   async #next(): Promise<void> {
     const { atOnce = 2, faults = FAULTS, length } = this.options;
-    const possible = faults.filter((one) => one !== slowDisk || this.cluster.disk !== undefined);
+    const possible = faults.filter(({ can }) => can?.(this.cluster) !== false);
     const fault = this.random.pick(possible);
     const lasts = length ?? this.random.pick(["short", "long"] as const);
     const ms = lengthOf(lasts, this.leaseMs, this.random);

@@ -65,7 +65,7 @@ export class ApprovalTable {
       "UPDATE approvals SET status = ?, decision = ?, settled_at = ? WHERE id = ? AND status = 'pending'",
       status,
       json,
-      Date.now(),
+      yield* this.sql.now(),
       id,
     );
     return changed === 1;

@@ -98,7 +98,13 @@ const GUARD = [
   { file: "/engine-claude/dist/orphan-guard.js", from: /process\.platform === "linux"/, to: "false" },
 ];
 
+/** Calls expire by the clock of the node that looks. */
+const CLOCK = [
+  { file: "/ledger/dist/approvals.js", from: /\*now\(\) \{/, to: "*now() { return Date.now();" },
+];
+
 export const RULES = {
+  clock: CLOCK,
   guard: GUARD,
   order: ORDER,
   fence: FENCE,
