@@ -14,9 +14,9 @@ describe("accounts of a key", () => {
   it("chooses the first one without a limit", () => {
     const accounts = limits("a", "b", "c");
     expect(accounts.choose("key")).to.deep.equal({ name: "a", replaceable: true });
-    accounts.note("a", { code: "USAGE_LIMIT" });
+    accounts.note("key", "a", { code: "USAGE_LIMIT" });
     expect(accounts.choose("key")).to.deep.equal({ name: "b", replaceable: true });
-    accounts.note("b", { code: "RATE_LIMITED" });
+    accounts.note("key", "b", { code: "RATE_LIMITED" });
     expect(accounts.choose("key")).to.deep.equal({ name: "c", replaceable: false });
   });
 
@@ -26,16 +26,16 @@ describe("accounts of a key", () => {
 
   it("offers a turn no account that it has tried, or that has a limit", () => {
     const accounts = limits("a", "b", "c");
-    accounts.note("a", { code: "RATE_LIMITED" });
-    accounts.note("b", { code: "RATE_LIMITED" });
+    accounts.note("key", "a", { code: "RATE_LIMITED" });
+    accounts.note("key", "b", { code: "RATE_LIMITED" });
     expect(accounts.choose("key", ["a"])).to.deep.equal({ name: "c", replaceable: false });
     expect(accounts.choose("key", ["a", "c"])).to.equal(undefined);
   });
 
   it("chooses the one whose limit is lifted first if all have one", () => {
     const accounts = limits("a", "b");
-    accounts.note("a", { code: "USAGE_LIMIT", resetsAt: new Date(now + 3 * MINUTE).toISOString() });
-    accounts.note("b", { code: "RATE_LIMITED" });
+    accounts.note("key", "a", { code: "USAGE_LIMIT", resetsAt: new Date(now + 3 * MINUTE).toISOString() });
+    accounts.note("key", "b", { code: "RATE_LIMITED" });
     expect(accounts.choose("key")).to.deep.equal({ name: "b", replaceable: false });
   });
 
@@ -49,7 +49,7 @@ describe("accounts of a key", () => {
     it(`avoids one for ${minutes} minutes after ${code}, lifted ${resetsAt}`, () => {
       now = Date.parse("2026-03-01T12:00:00Z");
       const accounts = limits("a", "b");
-      accounts.note("a", { code, ...(resetsAt !== undefined && { resetsAt }) });
+      accounts.note("key", "a", { code, ...(resetsAt !== undefined && { resetsAt }) });
       now += minutes * MINUTE - 1;
       expect(accounts.choose("key")?.name).to.equal("b");
       now += 1;
@@ -61,12 +61,20 @@ describe("accounts of a key", () => {
     for (const resetsAt of ["9999-12-31T23:59:59Z", "+275760-09-13T00:00:00.000Z"]) {
       now = Date.parse("2026-03-01T12:00:00Z");
       const accounts = limits("a", "b");
-      accounts.note("a", { code: "USAGE_LIMIT", resetsAt });
+      accounts.note("key", "a", { code: "USAGE_LIMIT", resetsAt });
       now += 8 * 24 * 60 * MINUTE - 1;
       expect(accounts.choose("key")?.name).to.equal("b");
       now += 1;
       expect(accounts.choose("key")?.name).to.equal("a");
     }
+  });
+
+  it("avoids none for other keys, or for none: a key's tools can speak for its CLI", () => {
+    const accounts = limits("a", "b");
+    accounts.note("key", "a", { code: "USAGE_LIMIT", resetsAt: new Date(now + MINUTE).toISOString() });
+    expect(accounts.choose("key")?.name).to.equal("b");
+    expect(accounts.choose("other")).to.deep.equal({ name: "a", replaceable: true });
+    expect(accounts.choose(undefined)).to.deep.equal({ name: "a", replaceable: true });
   });
 
   it("distinguishes limits from other failures", () => {

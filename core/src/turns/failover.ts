@@ -38,7 +38,7 @@ export async function runWithFailover(turn: EngineTurn, parts: FailoverParts): P
     parts.uses(account);
     const { end, failure } = latest;
     if (end !== "failed" || !AccountLimits.isLimit(failure)) return all;
-    context.accounts.note(account, failure);
+    context.accounts.note(turn.info.keyId, account, failure);
     tried.push(account);
     const totals = parts.totals();
     const next = context.accounts.choose(turn.info.keyId, tried);
