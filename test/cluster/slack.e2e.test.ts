@@ -6,6 +6,7 @@ import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { cliEnvironment } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { ADA, APP_TOKEN, BOT_TOKEN, CHANNEL, FakeSlack } from "../plugins/slack/fake-slack.js";
+import { cardStored } from "./chat-cards.js";
 import { Cluster } from "./cluster.js";
 
 /** A node is buried and another one connects, on a busy machine. */
@@ -60,6 +61,8 @@ describe("slack at two nodes, with the real CLI", function () {
         (await cluster.query("SELECT 1 FROM turns WHERE parked IS NOT NULL AND node = 'a'")).length === 1,
       SOON_MS,
     );
+    // Without it, the next node shows the call again, and the buttons of the first message are refused.
+    await eventually("its buttons are stored", () => cardStored(cluster), SOON_MS);
     await cluster.node("a").kill();
     await eventually("no socket", () => !slack.connected, SOON_MS);
     await eventually("b's socket", () => slack.connected, SOON_MS);

@@ -7,6 +7,7 @@ import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { cliEnvironment } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "../plugins/telegram/bot-api.js";
+import { cardStored } from "./chat-cards.js";
 import { Cluster } from "./cluster.js";
 import type { ClusterNode } from "./node.js";
 import { ask } from "./requests.js";
@@ -73,6 +74,8 @@ describe("telegram at two nodes, with the real CLI", function () {
     await eventually("a poll", () => api.polled, SOON_MS);
     const { turn, path } = await parkAt(a, "a.txt");
     const asked = await eventually("the call in the chat", () => api.find("a.txt"), SOON_MS);
+    // Without it, the next node shows the call again, and the buttons of the first message are refused.
+    await eventually("its buttons are stored", () => cardStored(cluster), SOON_MS);
     await a.kill();
     await eventually("no poll", () => !api.polled, SOON_MS);
     await eventually("a poll of b", () => api.polled, SOON_MS);

@@ -1,8 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { definePlugin, Refusal } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import { eventually } from "../../e2e/poll.js";
 import { Posted } from "./posted.js";
 
 /** What holds on the gateway's own routes holds here. */
@@ -98,7 +96,8 @@ describe("mcp and what the gateway holds", () => {
       },
     });
     const other = await createTestGateway({
-      plugins: [["mcp", { session_idle_minutes: 0.001 }], ask],
+      controlTime: true,
+      plugins: [["mcp", { session_idle_minutes: 2 }], ask],
       *replies() {
         yield { tool: "Bash", input: { command: "true" } };
         yield "done";
@@ -108,11 +107,8 @@ describe("mcp and what the gateway holds", () => {
       const [idle, busy] = [await Posted.open(other, "user"), await Posted.open(other, "user")];
       const running = busy.call("run_task", { prompt: "hello" });
       const { id } = await other.approvals.next();
-      await eventually("the end of the unused one", async () => {
-        // A look uses it.
-        await sleep(300);
-        return (await idle.post({ method: "notifications/initialized" })).status === 404;
-      });
+      await other.advance(5 * 60_000);
+      expect((await idle.post({ method: "notifications/initialized" })).status).to.equal(404);
       await other.approvals.decide(id, "allow");
       expect(await running).to.have.nested.property("content[0].text", "done");
     } finally {

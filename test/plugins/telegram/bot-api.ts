@@ -99,6 +99,8 @@ export class BotApiServer {
   /** Files that people sent, by their ids. */
   readonly files = new Map<string, Buffer>();
   mayMakeTopics = true;
+  /** Executed calls are answered when it resolves. */
+  held: Promise<void> = Promise.resolve();
   /** Telegram's error for messages to a missing topic. */
   readonly gone = new Map<number, string>();
   /** The path below which the server listens. */
@@ -244,7 +246,9 @@ export class BotApiServer {
     const payload = payloadOf(request, body);
     if (method === "getUpdates") return this.#hold(payload, response);
     try {
-      answer(response, { result: this.#run(method, payload) });
+      const result = this.#run(method, payload);
+      await this.held;
+      answer(response, { result });
     } catch (error) {
       answer(response, error instanceof Refused ? error : new Refused(400, String(error)));
     }

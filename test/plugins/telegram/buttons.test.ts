@@ -142,6 +142,22 @@ describe("telegram's buttons", () => {
     expect(shown.html.match(/(Approved|Denied) by/g)).to.have.length(1);
   });
 
+  it("count when pressed before Telegram has answered the message that shows them", async () => {
+    bot = await (await TestBot.start()).ready();
+    let answer: () => void = () => undefined;
+    bot.api.held = new Promise((resolve) => {
+      answer = resolve;
+    });
+    bot.ask();
+    const shown = await bot.shows("May Claude use Bash?");
+    const press = bot.api.pressButton(shown, "Approve");
+    await eventually("the press is received", () => bot.api.polled);
+    answer();
+    await settled(shown);
+    expect(await answerTo(press)).to.equal("Done.");
+    expect(shown.html).to.contain("✅ Approved by Ada L (@ada)");
+  });
+
   it("say why if this channel may not decide", async () => {
     bot = await (await TestBot.start()).ready();
     bot.approvalService.forbid = true;

@@ -15,11 +15,24 @@ export interface BoardOptions {
 export class Board {
   /** Work on a card runs in order, so that a decision never precedes its question. */
   readonly #lines = new Map<string, Promise<void>>();
+  /** Cards that are being posted, by token. */
+  readonly #posting = new Map<string, Promise<void>>();
 
   constructor(private readonly options: BoardOptions) {}
 
   /** Shows a card in a conversation, and stores it. */
   async post(card: Card, key: string, message: Message): Promise<void> {
+    const stored = this.#post(card, key, message).finally(() => this.#posting.delete(card.token));
+    this.#posting.set(card.token, stored);
+    await stored;
+  }
+
+  /** Resolves when a card that people may see is stored too: they may press before the messenger has answered. */
+  async posted(token: string): Promise<void> {
+    await this.#posting.get(token)?.catch(() => undefined);
+  }
+
+  async #post(card: Card, key: string, message: Message): Promise<void> {
     const { messenger, state } = this.options;
     const place = { key, replyTo: state.isChain(key) ? state.lastOf(key) : undefined };
     const messageId = await messenger.send(place, message);

@@ -27,6 +27,7 @@ export class ButtonRouter {
   async pressed(press: ButtonPress): Promise<void> {
     const { state, board, approvals, denials } = this.options;
     const [, token = "", action = ""] = DATA.exec(press.data) ?? [];
+    await board.posted(token);
     const card = state.card(token);
     if (card === undefined || card.messageId !== press.messageId) return board.refuse(press, "staleButton");
     const { subject, verdict } = card;
