@@ -25,8 +25,8 @@ const MAX_HEADERS = 200;
 const CHECK_MS = 5_000;
 /** A client that reads nothing of its answer for this long is disconnected, in ms. */
 const STALLED_MS = 120_000;
-/** How long connections that wait are accepted before the port closes, in ms. */
-const LAST_CONNECTIONS_MS = 1_000;
+/** Connections that wait in the system's queue, at most: Node's default. */
+const MAX_WAITING = 511;
 /** The share of the limit of open files that connections may use; the CLI and the ledger need files too. */
 const SHARE_OF_FILES = 0.9;
 
@@ -92,13 +92,14 @@ function dropStalled(server: Server, exchanges: Exchanges, stalledMs: number): v
  * iteration of its event loop, and the first iteration may have looked for connections before.
  */
 export async function acceptWaiting(server: Server): Promise<void> {
-  const until = performance.now() + LAST_CONNECTIONS_MS;
-  let iterations = 0;
+  let accepted = 0;
+  let quiet = 0;
   const again = () => {
-    iterations = 0;
+    accepted++;
+    quiet = 0;
   };
   server.on("connection", again);
-  while (iterations++ < 2 && performance.now() < until) await setImmediate();
+  while (quiet++ < 2 && accepted < MAX_WAITING) await setImmediate();
   server.off("connection", again);
 }
 

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 
-const CLIENTS = 100;
+const CLIENTS = 20;
 
 describe("a gateway whose port closes", () => {
   it("answers what was sent over connections that waited to be accepted", async () => {

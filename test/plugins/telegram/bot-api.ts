@@ -92,6 +92,8 @@ export class BotApiServer {
   /** All calls, by method. */
   readonly calls: string[] = [];
   commands: readonly { readonly command: string; readonly description: string }[] = [];
+  /** When calls were refused with a time to wait, by performance.now(). */
+  readonly refusedAt: number[] = [];
   /** How many polls met another one. */
   conflicts = 0;
   forum = true;
@@ -241,6 +243,8 @@ export class BotApiServer {
       this.#run(method, payloadOf(request, body));
       return void request.socket.destroy();
     }
+    if (typeof behaviour === "object" && behaviour.retryAfter !== undefined)
+      this.refusedAt.push(performance.now());
     if (behaviour !== undefined) return misbehave(behaviour, request, response);
     if (token !== this.token) return answer(response, new Refused(401, "Unauthorized"));
     const payload = payloadOf(request, body);
