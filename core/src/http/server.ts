@@ -92,14 +92,12 @@ function dropStalled(server: Server, exchanges: Exchanges, stalledMs: number): v
  * iteration of its event loop, and the first iteration may have looked for connections before.
  */
 export async function acceptWaiting(server: Server): Promise<void> {
-  let accepted = 0;
   let quiet = 0;
   const again = () => {
-    accepted++;
     quiet = 0;
   };
   server.on("connection", again);
-  while (quiet++ < 2 && accepted < MAX_WAITING) await setImmediate();
+  for (let round = 0; quiet++ < 2 && round < MAX_WAITING; round++) await setImmediate();
   server.off("connection", again);
 }
 

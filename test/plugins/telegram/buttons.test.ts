@@ -382,6 +382,22 @@ describe("telegram's buttons", () => {
     expect(shown.html).to.contain("Approved by Ada L (@ada). Of these");
   });
 
+  it("disappear when the calls were approved before Telegram has answered the message that shows them", async () => {
+    bot = await (await TestBot.start()).ready();
+    let answer: () => void = () => undefined;
+    bot.api.held = new Promise((resolve) => {
+      answer = resolve;
+    });
+    bot.running.kernel.notify("afterExecute", turnOf(), outcomeOf({}, { permission_denials: [DENIAL] }));
+    const shown = await bot.shows("Tool calls denied: 1");
+    const approved = [{ tool_use_id: "toolu_1", tool_name: "Bash", ran: true }];
+    bot.running.kernel.notify("afterExecute", turnOf(), outcomeOf({}, { approved: approved as never }));
+    await sleep(50);
+    answer();
+    await settled(shown);
+    expect(shown.html).to.contain("Approved by alice");
+  });
+
   it("appear once under denials of the chat's own turns; disappear when approved through the API", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = () => ({ pieces: ["tried"], response: { permission_denials: [DENIAL] } });

@@ -163,6 +163,10 @@ describe("telegram at several gateways", () => {
     const { api } = gateways;
     const { id } = gateways.ask("a", { tool: "Bash" });
     const asked = await eventually("a card", () => api.find("Bash"));
+    await eventually("the card, in the store", async () => {
+      const { entries } = await gateways.store.list("");
+      return entries.some(({ key }) => key.includes("/card/"));
+    });
     await gateways.stop("a");
     await eventually("a poll", () => api.polled);
     api.pressButton(asked, "Approve");

@@ -27,9 +27,13 @@ export class Board {
     await stored;
   }
 
-  /** Resolves when a card that people may see is stored too: they may press before the messenger has answered. */
-  async posted(token: string): Promise<void> {
-    await this.#posting.get(token)?.catch(() => undefined);
+  /**
+   * Resolves when a card that people may see is stored too, or all such cards: they may press, and decide elsewhere, before
+   * the messenger has answered.
+   */
+  async posted(token?: string): Promise<void> {
+    const posting = token === undefined ? [...this.#posting.values()] : [this.#posting.get(token)];
+    await Promise.allSettled(posting);
   }
 
   async #post(card: Card, key: string, message: Message): Promise<void> {

@@ -68,8 +68,10 @@ export class DenialButtons {
 
   /** Removes the buttons of calls that were approved through the API. */
   async approvedElsewhere(keyId: string, { approved = [] }: TurnResponse): Promise<void> {
+    if (approved.length === 0) return;
     const ids = new Set(approved.map(({ tool_use_id: id }) => id));
     const { say } = this.options;
+    await this.#board.posted();
     for (const card of this.options.state.cards) {
       const { subject, verdict } = card;
       if (subject.kind !== "denials" || verdict !== undefined) continue;
