@@ -5,6 +5,7 @@ import { bash, Conversation, PROMPTS } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
 import { forEach, holdAgainstModel, optionsWith } from "./money-kit.js";
 import { eventually } from "./poll.js";
+import { cliOf } from "./processes.js";
 import { killChild } from "./ways.js";
 
 /** The CLI gathers what it writes down for less than this, in ms. */
@@ -47,7 +48,7 @@ describe("the cost of turns that the CLI begins by itself", () => {
         Promise.all(
           talks.map(async (talk) => {
             const pid = (await talk.ledger.turns(talk.id)).at(-1)?.pid;
-            if (typeof pid === "number") process.kill(pid, "SIGTERM");
+            if (typeof pid === "number") process.kill(cliOf(pid), "SIGTERM");
           }),
         ),
       ),

@@ -18,10 +18,20 @@ export async function childrenGone(gateway: TestGateway, ms?: number): Promise<v
   await eventually("the children gone", async () => (await gateway.children()).length === 0, ms);
 }
 
+/** The CLI itself, of a turn's process: in the sandbox it is below bubblewrap, which passes no signal on. */
+export function cliOf(pid: number): number {
+  const [program = ""] = readProcess(pid, "cmdline").split("\0");
+  const [child] = program.endsWith("/bwrap") ? childrenOf(pid) : [];
+  return child === undefined ? pid : cliOf(child);
+}
+
 /** The pid of the process that ends what the gateway leaves when it is killed. */
 export function guardOf({ pid }: TestGateway): number | undefined {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
-  return children.map(Number).find((child) => readProcess(child, "cmdline").includes("claudeway-guard"));
+  return childrenOf(pid).find((child) => readProcess(child, "cmdline").includes("claudeway-guard"));
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 }
 
 /** A file of a process in /proc; empty for one that has gone. */

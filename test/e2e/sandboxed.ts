@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { parse, stringify } from "smol-toml";
 
-/** Set to 1, every gateway under test runs the CLI in the sandbox. */
+/**
+ * Set to 1, every gateway under test runs the CLI in the sandbox. What differs there, and where tests ask for it:
+ * - nothing outlives a killed gateway, with or without its guard: "is what the CLI saved, if it ran to its end without a guard"
+ *   (killed-money.long) is skipped, and ends.long expects that nothing is left;
+ * - a turn's process is bubblewrap, which passes no signal on: `cliOf` finds the CLI.
+ */
 export const SANDBOX_SWITCH = "CLAUDEWAY_TEST_SANDBOX";
 
 /**
