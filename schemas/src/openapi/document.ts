@@ -1,6 +1,6 @@
 import { errorResponseComponents } from "./errors.js";
 import { type DocumentedMount, pluginParts } from "./mounts.js";
-import { OWN_PATHS } from "./operations.js";
+import { ownPaths } from "./operations.js";
 import { HEADERS, PARAMETERS } from "./parts.js";
 import { type DocumentedField, withFields } from "./plugin-fields.js";
 import { reachable, schemaComponents } from "./schemas.js";
@@ -32,7 +32,7 @@ const TAGS = {
 /** The gateway's own paths and those of every mount, as an OpenAPI 3.1 document. */
 export function openapiDocument({ version, mounts, fields = [], url = "." }: OpenapiOptions): Part {
   const plugins = pluginParts(mounts);
-  const paths = { ...OWN_PATHS, ...plugins.paths };
+  const paths = { ...ownPaths(), ...plugins.paths };
   const responses = errorResponseComponents();
   return {
     openapi: "3.1.0",
