@@ -189,6 +189,29 @@ describe("the dashboard's page of a session", function () {
     await page.getByRole("heading", { name: id }).waitFor();
   });
 
+  it("is named by its first prompt until it has a title, also after a restart", async () => {
+    const { page } = visited;
+    const session = await startSession(gateway);
+    const send = (prompt: string) =>
+      gateway.request(`/session/${session.id}`, { body: { prompt }, key: KEYS.bob });
+    await send("Bound the retries, please. [[say Done.]]");
+    await send("Now the tests. [[say Done.]]");
+    const first = "Bound the retries, please. [[say Done.]]";
+    await visited.go("sessions");
+    const row = page.getByRole("row").filter({ hasText: session.id.slice(0, 8) });
+    await row.getByText(first).waitFor();
+    await page.goto("about:blank");
+    await gateway.stop();
+    await gateway.launch();
+    await visited.go("overview");
+    await logInAt(visited);
+    await visited.go(`sessions/${session.id}`);
+    await page.getByRole("heading", { name: session.id }).waitFor();
+    await page.locator("p.said").getByText(first).waitFor();
+    await page.getByRole("button", { name: "Rename" }).click();
+    expect(await page.getByLabel("Title").inputValue()).to.equal(first);
+  });
+
   it("sends a prompt for the session's key, and forks the session at a turn", async () => {
     const { id } = await startSession(gateway);
     await visited.go(`sessions/${id}`);

@@ -68,8 +68,9 @@ export function adminRouter(parts: AdminParts): Router {
   statisticsRoutes(router, parts.history);
   budgetRoutes(router, parts);
   requestRoutes(router, { ledger, prompts: feed.prompts, approvals: parts.approvals });
-  sessionRoutes(router, { ...parts, peers, prompts: feed.prompts, work: feed.work });
-  approvalRoutes(router, { ...parts, peers, prompts: feed.prompts });
+  const { prompts, firstPrompts, work } = feed;
+  sessionRoutes(router, { ...parts, peers, prompts, firstPrompts, work });
+  approvalRoutes(router, { ...parts, peers, prompts });
   logRoutes(router, { control, ledger, peers });
   moneyRoutes(router, ledger, control);
   pluginRoutes(router, control, feed);

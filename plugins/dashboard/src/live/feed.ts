@@ -1,6 +1,7 @@
 import type { GatewayControl, LedgerView, Scope, TurnInfo } from "@claudeway/core";
 import type { AdminSession } from "../access/admin-sessions.js";
 import { logFolders, monthFiles } from "../logs/files.js";
+import { FirstPrompts } from "./first-prompts.js";
 import type { Topic } from "./news.js";
 import { LatestPrompts } from "./prompts.js";
 import { FeedReader } from "./reader.js";
@@ -15,6 +16,7 @@ const RECORDED_MS = 700;
 /** Notifies every connected browser of changes. */
 export class Feed {
   readonly prompts = new LatestPrompts();
+  readonly firstPrompts = new FirstPrompts();
   readonly work = new LatestWork();
   readonly #readers = new Set<FeedReader>();
   readonly #control: GatewayControl;
@@ -83,7 +85,10 @@ export class Feed {
       this.notify("turns");
       this.notify("sessions");
     });
-    hooks.sessionStart.tap("feed", () => this.notify("sessions"));
+    hooks.sessionStart.tap("feed", ({ id }) => {
+      this.firstPrompts.begin(id);
+      this.notify("sessions");
+    });
     hooks.sessionEnd.tap("feed", () => this.notify("sessions"));
     hooks.approvalRequested.tap("feed", () => this.notify("approvals"));
     hooks.approvalDecided.tap("feed", () => this.notify("approvals"));
@@ -93,6 +98,7 @@ export class Feed {
 
   #begun({ id, sessionId }: TurnInfo, prompt: string): void {
     this.prompts.note(id, prompt);
+    this.firstPrompts.note(sessionId, prompt);
     this.notify("turns");
     for (const reader of this.#readers) if (reader.sessions.has(sessionId)) this.#follow(reader, id);
   }

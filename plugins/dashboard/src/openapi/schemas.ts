@@ -22,6 +22,10 @@ const SESSION = {
   session_id: ID,
   key_id: TEXT,
   title: { type: ["string", "null"] },
+  first_prompt: {
+    type: ["string", "null"],
+    description: "Its beginning. Null if the session began before the gateway, or the dashboard, did.",
+  },
   model: TEXT,
   created_at: TIME,
   last_used: TIME,

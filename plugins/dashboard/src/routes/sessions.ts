@@ -9,6 +9,7 @@ import {
   type TurnRunner,
 } from "@claudeway/core";
 import type Router from "@koa/router";
+import type { FirstPrompts } from "../live/first-prompts.js";
 import type { LatestPrompts, Prompt } from "../live/prompts.js";
 import type { LatestWork } from "../live/work.js";
 import { answeredAtItsNode, type Peers } from "../peers.js";
@@ -36,6 +37,7 @@ export interface SessionParts {
   readonly approvals: Approvals;
   readonly peers: Peers;
   readonly prompts: LatestPrompts;
+  readonly firstPrompts: FirstPrompts;
   readonly work: LatestWork;
 }
 
@@ -60,7 +62,11 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
     const busy = new Set(running.map(({ sessionId }) => sessionId));
     const { page, limit } = query;
     const views = found.sessions.map((session) =>
-      sessionView(session, busy.has(session.id), waiting.sessionIds.has(session.id)),
+      sessionView(session, {
+        running: busy.has(session.id),
+        waiting: waiting.sessionIds.has(session.id),
+        firstPrompt: parts.firstPrompts.of(session.id),
+      }),
     );
     ctx.body = { sessions: views, total: found.total, page, limit, models } satisfies SessionPage;
   });
@@ -147,15 +153,19 @@ async function turnDetail(turn: TurnRecord, parts: SessionParts) {
   return { ...turnView(turn, waits), prompt, answer };
 }
 
-async function sessionDetail(session: SessionRecord, { ledger, sessions, approvals }: SessionParts) {
+async function sessionDetail(
+  session: SessionRecord,
+  { ledger, sessions, approvals, firstPrompts }: SessionParts,
+) {
   const running = (await ledger.running()).some(({ sessionId }) => sessionId === session.id);
   const byModel = (await sessions.byModel(session.id)).map(({ model, requests, tokens, ...totals }) => {
     return { model, request_count: requests, tokens, cost_usd: costOf({ tokens, ...totals }) };
   });
   const { systemPrompt, kind } = session;
   const terminal = await sessions.terminal(session.id);
+  const waiting = (await waitingIn(approvals)).sessionIds.has(session.id);
   return {
-    ...sessionView(session, running, (await waitingIn(approvals)).sessionIds.has(session.id)),
+    ...sessionView(session, { running, waiting, firstPrompt: firstPrompts.of(session.id) }),
     kind,
     system_prompt: systemPrompt ?? null,
     resume_command: terminal === undefined ? null : resumeCommand(terminal),

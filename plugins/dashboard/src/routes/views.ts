@@ -6,13 +6,21 @@ export function costOf({ costUsd, unpriced }: Totals): number | null {
   return unpriced > 0 && costUsd === 0 ? null : costUsd;
 }
 
-/** A session as shown to the admin. `waits`: for a person's decision. */
-export function sessionView(session: SessionRecord, running: boolean, waits: boolean) {
+interface SessionMarks {
+  readonly running: boolean;
+  /** For a person's decision. */
+  readonly waiting: boolean;
+  readonly firstPrompt: string | undefined;
+}
+
+/** A session as shown to the admin. */
+export function sessionView(session: SessionRecord, { running, waiting, firstPrompt }: SessionMarks) {
   const { totals } = session;
   return {
     session_id: session.id,
     key_id: session.keyId,
     title: session.title ?? null,
+    first_prompt: firstPrompt ?? null,
     model: session.model,
     created_at: session.createdAt,
     last_used: session.lastUsed,
@@ -22,7 +30,7 @@ export function sessionView(session: SessionRecord, running: boolean, waits: boo
     cost_usd: costOf(totals),
     cost_estimated: totals.estimated > 0,
     running,
-    waiting: waits,
+    waiting,
   };
 }
 

@@ -1,4 +1,5 @@
 import { get, queryOf } from "./api.js";
+import { inTurn } from "./in-turn.js";
 import type { AnsweredTurn, ConversationTurn, SessionMessages, TurnPage } from "./types.js";
 import { View } from "./view.svelte.js";
 
@@ -17,19 +18,15 @@ export class Conversation {
   readonly #messages: View<readonly SessionMessages[]>;
 
   constructor(path: () => string, page: () => number) {
-    this.turns = new View(
-      () => get<TurnPage>(`${path()}/turns${queryOf({ page: page(), limit: PAGE })}`),
-      ["turns", "steps", "approvals"],
-    );
+    this.turns = new View(() => {
+      const turns = `${path()}/turns${queryOf({ page: page(), limit: PAGE })}`;
+      return inTurn(() => get<TurnPage>(turns));
+    }, ["turns", "steps", "approvals"]);
     // The CLI did not record every turn: those of this page may be on the page before, too.
+    const messages = (one: number) => `${path()}/messages${queryOf({ page: one, limit: PAGE })}`;
     const pages = () => (page() > 1 ? [page() - 1, page()] : [1]);
     this.#messages = new View(
-      () =>
-        Promise.all(
-          pages().map((one) =>
-            get<SessionMessages>(`${path()}/messages${queryOf({ page: one, limit: PAGE })}`),
-          ),
-        ),
+      () => Promise.all(pages().map((one) => inTurn(() => get<SessionMessages>(messages(one))))),
       ["turns", "steps", "approvals"],
     );
   }
