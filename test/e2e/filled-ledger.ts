@@ -58,13 +58,15 @@ function* fillAll(tables: LedgerTables, shape: Shape): Work<void> {
   // In the order of their times, as turns are.
   for (let day = shape.days - 1; day >= 0; day--) {
     let inDay = 0;
+    // None begins in the future, soon after midnight either.
+    const step = day === 0 ? Math.min(20_000, Math.floor((Date.now() - noon) / 100)) : 600_000;
     for (const [keyNo, { keyId, ids }] of sessions.entries()) {
       for (const [modelNo, model] of shape.models.entries()) {
         for (let turn = 0; turn < shape.turns(day, modelNo, keyNo); turn++) {
           const sessionId = ids[(day + turn) % ids.length] ?? "";
           const costUsd = shape.costUsd(day, modelNo, keyNo);
           const begun = noon - day * DAY_MS;
-          const at = shape.varied ? begun + inDay++ * (day === 0 ? 20_000 : 600_000) : begun;
+          const at = shape.varied ? begun + inDay++ * step : begun;
           const no = shape.varied ? day * 101 + inDay : undefined;
           yield* fillTurn(tables, { keyId, sessionId, model, at, costUsd, no });
         }

@@ -128,6 +128,7 @@ async function open({ page, go }: Visit, path: string, behaviour: Behaviour): Pr
   await go(path);
   if (behaviour === "answers") await page.locator(".panel").first().waitFor();
   await page.waitForTimeout(900);
+  await page.getByText("Counting earlier turns").waitFor({ state: "detached" });
 }
 
 /** All pictures of a state on one page. */
