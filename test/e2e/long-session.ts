@@ -14,12 +14,13 @@ export interface LongSession {
 /** A gateway with one session of so many turns (hundreds), each with a prompt, a tool call and an answer in its transcript. */
 export async function startLongSession(turns: number): Promise<LongSession> {
   const gateway = await startFilled({
-    days: turns / PER_DAY,
+    days: turns / PER_DAY + 1,
     models: ["claude-haiku-4-5"],
     keys: ["bob"],
     sessions: 1,
     varied: true,
-    turns: () => PER_DAY,
+    // None on day 0, where they would overlap: no turn of a session begins before the one before it has ended.
+    turns: (day) => (day === 0 ? 0 : PER_DAY),
     costUsd: () => 0.01,
   });
   const { body } = await gateway.request<{ sessions: { session_id: string }[] }>("/admin/sessions");
