@@ -1,9 +1,21 @@
 import { Readable } from "node:stream";
 import type { ReadOptions, TurnStream } from "@claudeway/events";
+import { GatewayError } from "@claudeway/ports";
 import type { GatewayContext } from "./context.js";
 
 /** A comment after this many ms without an event keeps proxies from closing the connection. */
 export const HEARTBEAT_MS = 15_000;
+
+/** The last event that the client read, which browsers send when they reconnect; undefined if it says none. */
+export function lastEventId(ctx: GatewayContext, maxDigits: number): number | undefined {
+  const id = ctx.get("last-event-id");
+  if (id === "") return undefined;
+  if (/^\d+$/.test(id) && id.length <= maxDigits && Number.isSafeInteger(Number(id))) return Number(id);
+  throw new GatewayError(
+    "BAD_REQUEST",
+    `Last-Event-ID must be the id of an event, got ${JSON.stringify(id)}`,
+  );
+}
 
 /**
  * Answers with a turn's events as server-sent events (WHATWG HTML, "Server-sent events").

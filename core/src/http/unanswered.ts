@@ -12,10 +12,7 @@ export class UnansweredRequests {
   }
 
   add(request: Promise<unknown>): void {
-    const over: Promise<void> = request.then(
-      () => void this.#open.delete(over),
-      () => void this.#open.delete(over),
-    );
+    const over: Promise<void> = request.catch(() => undefined).then(() => void this.#open.delete(over));
     this.#open.add(over);
   }
 

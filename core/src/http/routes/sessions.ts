@@ -1,15 +1,15 @@
 import type { RequestFields } from "@claudeway/kernel";
-import { clientError, GatewayError } from "@claudeway/ports";
+import { clientError } from "@claudeway/ports";
 import type { SessionDeleted, SessionInterrupted, SessionList, SessionStarted } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Sessions } from "../../sessions.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
-import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
+import { callerOf, type GatewayState } from "../context.js";
 import { idOf } from "../ids.js";
 import { metadataOf, pageOf } from "../query.js";
 import { sendJson } from "../send-json.js";
-import { HEARTBEAT_MS, sendFrames } from "../sse.js";
+import { HEARTBEAT_MS, lastEventId, sendFrames } from "../sse.js";
 import type { TurnStarter } from "../start-turn.js";
 
 /** `/session…` and `/sessions`: conversations of several turns. */
@@ -53,7 +53,7 @@ export function sessionRoutes(
   router.get("/session/:id/events", async (ctx) => {
     const gone = new AbortController();
     ctx.res.once("close", () => gone.abort());
-    const reading = { after: lastEventId(ctx), heartbeatMs: HEARTBEAT_MS, stop: gone.signal };
+    const reading = { after: lastEventId(ctx, 16), heartbeatMs: HEARTBEAT_MS, stop: gone.signal };
     sendFrames(ctx, await sessions.events(callerOf(ctx), idOf(ctx, "session"), reading));
   });
   router.post("/session/:id", async (ctx) => {
@@ -98,15 +98,4 @@ export function sessionRoutes(
     await sessions.delete(callerOf(ctx), session_id);
     ctx.body = { deleted: true, session_id } satisfies SessionDeleted;
   });
-}
-
-/** The last event that the client read; undefined to begin with the next event. */
-function lastEventId(ctx: GatewayContext): number | undefined {
-  const id = ctx.get("last-event-id");
-  if (id === "") return undefined;
-  if (/^\d{1,16}$/.test(id) && Number.isSafeInteger(Number(id))) return Number(id);
-  throw new GatewayError(
-    "BAD_REQUEST",
-    `Last-Event-ID must be the id of an event, got ${JSON.stringify(id)}`,
-  );
 }

@@ -8,6 +8,7 @@ import { answerWithEvents } from "../answers.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { idOf } from "../ids.js";
+import { lastEventId } from "../sse.js";
 
 /** `/turns/:id…`: state and events of a turn, for instance of a detached one, and answers to its questions. */
 export function turnRoutes(
@@ -30,7 +31,7 @@ export function turnRoutes(
   });
   router.get("/turns/:id/events", async (ctx) => {
     const view = await views.find(callerOf(ctx).keyId, idOf(ctx, "turn"), "events");
-    answerWithEvents(ctx, { view, detach: true }, { mode: textMode(ctx), after: lastEventId(ctx) });
+    answerWithEvents(ctx, { view, detach: true }, { mode: textMode(ctx), after: lastEventId(ctx, 9) ?? 0 });
   });
   router.post("/turns/:id/answers", async (ctx) => {
     const caller = callerOf(ctx);
@@ -45,15 +46,4 @@ function textMode(ctx: GatewayContext): TextMode {
   const { stream = "text" } = ctx.query;
   if (stream === "text" || stream === "delta") return stream;
   throw new GatewayError("BAD_REQUEST", `stream must be text or delta, got ${JSON.stringify(stream)}`);
-}
-
-/** The last event that the client read; browsers send it when they reconnect. */
-function lastEventId(ctx: GatewayContext): number {
-  const id = ctx.get("last-event-id");
-  if (id === "") return 0;
-  if (/^\d{1,9}$/.test(id)) return Number(id);
-  throw new GatewayError(
-    "BAD_REQUEST",
-    `Last-Event-ID must be the id of an event, got ${JSON.stringify(id)}`,
-  );
 }
