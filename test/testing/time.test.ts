@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import { definePlugin } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
+import { eventually } from "../e2e/poll.js";
 import { rejection, rejectionMessage } from "../kernel/kit.js";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -46,6 +47,23 @@ describe("a test gateway's time", () => {
   let gateway: TestGateway;
 
   afterEach(() => gateway.close());
+
+  it("lets a timer that it has fired be refreshed, also after the gateway is closed", async () => {
+    gateway = await createTestGateway({ controlTime: true });
+    let fired = 0;
+    const timer = setTimeout(() => fired++, 20);
+    const other = setTimeout(() => fired++, 20);
+    await gateway.advance(20);
+    expect(fired).to.equal(2);
+    other.refresh();
+    clearTimeout(other);
+    timer.refresh();
+    await gateway.advance(20);
+    expect(fired).to.equal(3);
+    await gateway.close();
+    timer.refresh();
+    await eventually("the refreshed timer", () => fired === 4);
+  });
 
   it("moves plugins' timers, each when it is due", async () => {
     gateway = await createTestGateway({ plugins: [timed], controlTime: true });

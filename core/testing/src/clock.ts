@@ -25,10 +25,16 @@ type Call = () => void;
 interface Waiting {
   readonly timer: NodeJS.Timeout;
   readonly call: Call;
+  /** What Node's timer calls. */
+  readonly onNode: Call;
   readonly repeats: boolean;
   readonly delay: number;
   /** When it is due by this clock, in ms. */
   due: number;
+  /** Set once this clock has fired it, which ends Node's timer for good: whether that kept the process alive. */
+  hadRef?: boolean;
+  /** Node's timer after a later `refresh`. */
+  again?: NodeJS.Timeout;
 }
 
 /**
@@ -101,7 +107,9 @@ export class MovableClock {
     if (one.repeats) one.due = this.#now() + one.delay;
     else {
       this.#waiting.delete(one.timer);
+      one.hadRef ??= one.timer.hasRef();
       REAL.clearTimeout(one.timer);
+      REAL.clearTimeout(one.again);
     }
     one.call();
   }
@@ -131,7 +139,7 @@ export class MovableClock {
       call(...args);
     };
     const timer = repeats ? REAL.setInterval(onNode, delay) : REAL.setTimeout(onNode, delay);
-    const one: Waiting = { timer, call: bound, repeats, delay, due: this.#now() + delay };
+    const one: Waiting = { timer, call: bound, onNode, repeats, delay, due: this.#now() + delay };
     this.#waiting.set(timer, one);
     return this.#watched(one);
   }
@@ -140,12 +148,19 @@ export class MovableClock {
   #watched(one: Waiting): NodeJS.Timeout {
     const { timer } = one;
     const { refresh } = timer;
-    const close = () => this.#clear(timer);
+    const close = () => {
+      REAL.clearTimeout(one.again);
+      this.#clear(timer);
+    };
     return Object.assign(timer, {
       refresh: () => {
         one.due = this.#now() + one.delay;
         this.#waiting.set(timer, one);
-        return refresh.call(timer);
+        if (one.hadRef === undefined) return refresh.call(timer);
+        REAL.clearTimeout(one.again);
+        one.again = REAL.setTimeout(one.onNode, one.delay);
+        if (!one.hadRef) one.again.unref();
+        return timer;
       },
       close,
       [Symbol.dispose]: close,
@@ -156,7 +171,10 @@ export class MovableClock {
     const known = [...this.#waiting.keys()].find(
       (one) => one === timer || String(Number(one)) === String(timer),
     );
-    if (known !== undefined) this.#waiting.delete(known);
+    if (known !== undefined) {
+      REAL.clearTimeout(this.#waiting.get(known)?.again);
+      this.#waiting.delete(known);
+    }
     REAL.clearTimeout(timer);
   }
 

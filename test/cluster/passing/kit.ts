@@ -13,6 +13,9 @@ import { passOn, receivePassed } from "#core/http/passing.js";
 import { createHttpServer } from "#core/http/server.js";
 
 export const SECRET = "the secret of the cluster";
+/** Of this process alone: elsewhere, the port of a node that was closed may be another test's by then. */
+const HOST = `127.77.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+
 const LIMITS = {
   body_bytes: 1_000_000,
   file_bytes: 64 * 1024 * 1024,
@@ -154,9 +157,9 @@ export class TestNode {
     });
     app.use(routes.routes());
     const server = createHttpServer({ request: app.callback() }, LIMITS);
-    server.listen(0, "127.0.0.1");
+    server.listen(0, HOST);
     await once(server, "listening");
-    this.url = `http://127.0.0.1:${portOf(server.address())}`;
+    this.url = `http://${HOST}:${portOf(server.address())}`;
     this.#close = async () => {
       this.passing.close();
       server.closeAllConnections();
