@@ -383,15 +383,15 @@ describe("approvals, decided live", function () {
       const { env, args, config } = narrowed();
       await narrow.launch({ env, args, config });
       const session = await newSession(narrow);
-      const answer = prompt(narrow, session, "[[write a.txt A]]", { timeout_secs: 8 });
+      const answer = prompt(narrow, session, "[[write a.txt A]]", { timeout_secs: 20 });
       const { id } = await onlyPending(narrow, session);
       const other = await narrow.request("/task", { body: { prompt: "[[say meanwhile]]" } });
       expect(other.body).to.include({ result: "meanwhile" });
-      await new Promise((resolve) => setTimeout(resolve, 8500));
+      await new Promise((resolve) => setTimeout(resolve, 20_500));
       expect((await pending(narrow, session)).map((one) => one.id)).to.deep.equal([id]);
       await decide(narrow, id, { decision: "allow" });
       expect((await answer).body.success).to.equal(true);
-      expect((await answer).body.duration_ms).to.be.lessThan(8000);
+      expect((await answer).body.duration_ms).to.be.lessThan(20_000);
       expect(read(session, "a.txt")).to.equal("A");
     } finally {
       await narrow.dispose();
@@ -400,6 +400,6 @@ describe("approvals, decided live", function () {
 });
 
 function narrowed() {
-  const { env, args, config } = asking({ live_wait_secs: 25 });
+  const { env, args, config } = asking({ live_wait_secs: 120 });
   return { env, args, config: `[engine]\nmax_running = 1\n${config}` };
 }

@@ -10,6 +10,7 @@ import { eventually } from "./poll.js";
 
 const SLOW = fileURLToPath(new URL("../fixtures/plugins/starts-slowly", import.meta.url));
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+const GRACE_MS = 5000;
 
 describe("the end of a gateway", () => {
   let gateway: TestGateway;
@@ -50,7 +51,8 @@ describe("the end of a gateway", () => {
     });
 
     it(`${signal} again: the running turn is interrupted with the reason, status 0`, async () => {
-      gateway = await TestGateway.start();
+      // Longer than the test may take.
+      gateway = await TestGateway.start({ config: "[engine]\ngrace_secs = 600\n" });
       const running = gateway.request("/task", { body: { prompt: "[[words 3]] [[hang]]" } });
       const events = readEvents(
         await gateway.fetch("/task/stream", { body: { prompt: "[[words 3]] [[hang]]" } }),
@@ -64,7 +66,6 @@ describe("the end of a gateway", () => {
       await modelAsked(2);
       gateway.signal(signal);
       await eventually("the first signal's line", () => gateway.stderr.includes(`${signal}: closing`));
-      const secondAt = performance.now();
       gateway.signal(signal);
       const { status, body, headers } = await running;
       expect(status).to.equal(503);
@@ -78,14 +79,18 @@ describe("the end of a gateway", () => {
         result: "word1 word2 word3",
       });
       expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
-      expect(performance.now() - secondAt).to.be.below(8000);
       expect(await gateway.children()).to.deep.equal([]);
     });
   }
 
   it("a turn that outlasts the grace time is ended, and one that waits is refused at once", async () => {
-    gateway = await TestGateway.start({ config: "[engine]\nmax_running = 1\ngrace_secs = 1\n" });
-    const running = gateway.request("/task", { body: { prompt: "[[hang]]" } });
+    gateway = await TestGateway.start({
+      config: `[engine]\nmax_running = 1\ngrace_secs = ${GRACE_MS / 1000}\n`,
+    });
+    let isOver = false;
+    const running = gateway.request("/task", { body: { prompt: "[[hang]]" } }).finally(() => {
+      isOver = true;
+    });
     await modelAsked();
     const response = await gateway.fetch("/task/stream", { body: { prompt: "never" } });
     const events = readEvents(response);
@@ -95,9 +100,9 @@ describe("the end of a gateway", () => {
     const { value: last } = await events.next();
     expect(last).to.include({ event: "done" });
     expect(JSON.parse(last?.data ?? "{}")).to.include({ success: false, code: "UNAVAILABLE" });
-    expect(performance.now() - before, "at once").to.be.below(1000);
+    expect(isOver, "the grace time").to.equal(false);
     expect((await running).status).to.equal(503);
-    expect(performance.now() - before, "after the grace time").to.be.above(1000);
+    expect(performance.now() - before, "after the grace time").to.be.above(GRACE_MS);
     expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
   });
 
