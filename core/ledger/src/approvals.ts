@@ -94,15 +94,15 @@ export class ApprovalTable {
     return yield* this.sql.now();
   }
 
-  *expiring(by: Instant): Work<Approval[]> {
+  *due(): Work<Approval[]> {
     const sql = "SELECT * FROM approvals WHERE status = 'pending' AND expires_at <= ? ORDER BY expires_at";
-    return (yield* this.sql.all(sql, toMs(by))).map(toApproval);
+    return (yield* this.sql.all(sql, yield* this.now())).map(toApproval);
   }
 
-  *nextExpiry(): Work<Instant | undefined> {
+  *msToNextDue(): Work<number | undefined> {
     const sql = "SELECT expires_at FROM approvals WHERE status = 'pending' ORDER BY expires_at LIMIT 1";
     const row = yield* this.sql.one(sql);
-    return row === undefined ? undefined : instant(row, "expires_at");
+    return row && integer(row, "expires_at") - (yield* this.now());
   }
 
   *pending(of: { readonly turnId: string } | "ended turns"): Work<Approval[]> {

@@ -466,10 +466,10 @@ export interface ApprovalBook {
   list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage>;
   /** The time in ms since 1970, by the one clock by which requests expire: the database's if gateways share it. */
   now(): Promise<number>;
-  /** Pending requests that expire by then, soonest first. */
-  expiring(by: Instant): Promise<readonly Approval[]>;
-  /** When the next pending request expires. */
-  nextExpiry(): Promise<Instant | undefined>;
+  /** Pending requests that are due by that clock, soonest first. */
+  due(): Promise<readonly Approval[]>;
+  /** In how many ms the next pending request is due by that clock. */
+  msToNextDue(): Promise<number | undefined>;
   /** Pending requests of one turn, or of all turns that have ended. */
   pending(of: { readonly turnId: string } | "ended turns"): Promise<readonly Approval[]>;
   /**

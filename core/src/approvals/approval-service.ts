@@ -53,9 +53,9 @@ export class ApprovalService implements Approvals {
   readonly #elsewhere: Polling | undefined;
 
   constructor(private readonly parts: ApprovalServiceParts) {
-    const { log, shared = false } = parts;
+    const { ledger, log, shared = false } = parts;
     this.#expiry = new Expiry({
-      next: () => this.#msToNext(),
+      next: () => ledger.approvals.msToNextDue(),
       expire: () => (shared ? this.#sweep() : this.#expireDue()),
       everyMs: shared ? SWEEP_MS : undefined,
       log,
@@ -304,17 +304,8 @@ export class ApprovalService implements Approvals {
     return approval;
   }
 
-  /** By the ledger's clock: that of this machine may be wrong by days. */
-  async #msToNext(): Promise<number | undefined> {
-    const { approvals } = this.parts.ledger;
-    const next = await approvals.nextExpiry();
-    return next === undefined ? undefined : Date.parse(next) - (await approvals.now());
-  }
-
   async #expireDue(): Promise<void> {
-    const { approvals } = this.parts.ledger;
-    const due = await approvals.expiring(new Date(await approvals.now()).toISOString());
-    for (const { id } of due) await this.expire(id);
+    for (const { id } of await this.parts.ledger.approvals.due()) await this.expire(id);
   }
 
   /** Undefined if the request was settled before. */
