@@ -4,7 +4,6 @@ import type {
   ApprovalPage,
   ApprovalStatus,
   DecisionRecord,
-  Instant,
   PageQuery,
 } from "@claudeway/ports";
 import type { MayHave } from "./may-have.js";
