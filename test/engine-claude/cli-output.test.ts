@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { PassThrough, type Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
 import { expect } from "chai";
 import { CliOutput } from "#engine-claude/cli-output.js";
@@ -8,6 +10,7 @@ const STATE = '{"type":"system","subtype":"session_state_changed","state":"idle"
 const STATUS = '{"type":"system","subtype":"status","status":"ä€𝄞"}';
 const RESULT = '{"type":"result","subtype":"success","result":"done"}';
 const REQUEST = '{"type":"control_request","request_id":"1","request":{"subtype":"hook_callback"}}';
+const RESPONSE = '{"type":"control_response","response":{"subtype":"success","request_id":"1"}}';
 
 describe("the output of a CLI", () => {
   it("is read line by line, wherever its chunks are cut", async () => {
@@ -20,9 +23,9 @@ describe("the output of a CLI", () => {
 
   it("passes protocol and idle messages to the SDK", async () => {
     const { messages, rest } = await read([
-      [STATUS, REQUEST, STATE, '{"type":"keep_alive"}', RESULT, ""].join("\n"),
+      [STATUS, RESPONSE, STATE, '{"type":"keep_alive"}', RESULT, ""].join("\n"),
     ]);
-    expect(rest.split("\n")).to.deep.equal([REQUEST, STATE, '{"type":"keep_alive"}', RESULT, ""]);
+    expect(rest.split("\n")).to.deep.equal([RESPONSE, STATE, '{"type":"keep_alive"}', RESULT, ""]);
     expect(messages.map(({ type }) => type)).to.deep.equal(["system", "system", "result"]);
   });
 
@@ -43,6 +46,24 @@ describe("the output of a CLI", () => {
       if (message.type === "result") void afterAWhile().then(() => order.push("worked off"));
     }
     expect(order).to.deep.equal(["result", "worked off", "system"]);
+  });
+
+  it("passes requests to the SDK once the messages before them are worked off, as when a result has to be stored", async () => {
+    const order: string[] = [];
+    const output = new CliOutput({
+      take: () => undefined,
+      flush: () => sleep(50, true),
+      ended: () => undefined,
+    });
+    const from = new PassThrough();
+    output.divert(from).on("data", (line) => {
+      order.push(String(line).includes("control_request") ? "request" : "other");
+      if (order.includes("request")) from.end();
+    });
+    void output.endWith(endingWith(once(from, "close").then(() => "")));
+    from.write([STATUS, RESULT, STATUS, REQUEST, ""].join("\n"));
+    for await (const { type } of output.messages()) order.push(type);
+    expect(order.filter((one) => one !== "other")).to.deep.equal(["system", "result", "system", "request"]);
   });
 
   it("ends at a line that does not end", async () => {

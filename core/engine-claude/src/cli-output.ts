@@ -14,8 +14,9 @@ export interface MirrorOutput {
   ended(): void;
 }
 
-/** How the CLI begins a line of the protocol between it and the SDK. */
+/** How the CLI begins a line of the protocol between it and the SDK, and one that answers the SDK. */
 const CONTROL = '{"type":"control_';
+const RESPONSE = '{"type":"control_response"';
 
 /**
  * What may wait to be read: a line without its end, in characters, and messages. Whatever runs as the CLI's user can write to
@@ -28,7 +29,11 @@ const MAX_QUEUED = 500_000;
 export class CliOutput {
   /** The stream that the SDK reads instead of the CLI's output. */
   readonly #rest = new Readable({ read: () => undefined });
-  readonly #queue: SDKMessage[] = [];
+  /**
+   * Messages, and as texts requests to the SDK and their ends: whoever answers about a tool call must have heard all that came before it,
+   * such as the result of the turn before.
+   */
+  #queue: (SDKMessage | string)[] = [];
   /** The beginning of a line whose end has not come yet. */
   #begun = "";
   #ended: { readonly error: unknown } | undefined;
@@ -69,7 +74,8 @@ export class CliOutput {
   async *messages(): AsyncGenerator<SDKMessage, void> {
     for (;;) {
       const message = this.#queue.shift();
-      if (message !== undefined) {
+      if (typeof message === "string") this.#rest.push(message);
+      else if (message !== undefined) {
         // What is answered must be stored: another node may go on with it.
         if (message.type === "result" && (await this.mirror?.flush()) === false) continue;
         yield message;
@@ -112,10 +118,12 @@ export class CliOutput {
 
   #takeLine(line: string): void {
     // The answer to the SDK's first request is the longest line of most processes.
-    if (line.startsWith(CONTROL)) {
-      this.#rest.push(`${line}\n`);
-      return;
-    }
+    if (line.startsWith(RESPONSE)) this.#rest.push(`${line}\n`);
+    else if (line.startsWith(CONTROL)) this.#queue.push(`${line}\n`);
+    else this.#takeParsed(line);
+  }
+
+  #takeParsed(line: string): void {
     const parsed = parse(line);
     if (parsed === undefined) return;
     if (parsed.type === "transcript_mirror") this.#takeMirrored(parsed);
@@ -133,6 +141,8 @@ export class CliOutput {
     if (this.#rest.readableEnded || this.#rest.destroyed) return;
     if (this.#begun !== "") this.#takeLine(this.#begun);
     this.#begun = "";
+    // There is no one to answer to.
+    this.#queue = this.#queue.filter((one) => typeof one !== "string");
     this.#rest.push(null);
     this.mirror?.ended();
     this.#wake();
