@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -11,6 +11,7 @@ import { Conversation } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import { childrenGone, LONG_CALL, longCallRunning } from "./processes.js";
+import { SANDBOX_SWITCH } from "./sandboxed.js";
 
 /** Then all that runs belongs to a turn. */
 const NO_SPARES = "[engine]\nspares = 0\n";
@@ -128,61 +129,65 @@ describe("turns that fail", () => {
 });
 
 describe("a CLI that can't work", () => {
-  it("no login: a warning at the start, 503 of /ready, 200 with the CLI's message in JSON and in a stream", async () => {
-    const gateway = await TestGateway.start({ env: { ANTHROPIC_API_KEY: undefined }, config: NO_SPARES });
-    const ready = () => gateway.request("/ready", { key: null });
-    try {
-      expect((await gateway.request("/health", { key: null })).status).to.equal(200);
-      const unready = await eventually("503", async () => {
-        const answer = await ready();
-        return answer.status === 503 && answer;
-      });
-      expect(unready.headers.get("retry-after")).to.equal("30");
-      expect(unready.body).to.deep.equal({
-        error: NOT_LOGGED_IN,
-        code: "UNAVAILABLE",
-        reason: "not_logged_in",
-      });
-      await eventually("the warning", () => gateway.stdout.includes(`\n  Warning: ${NOT_LOGGED_IN}\n`));
-      expect(gateway.stderr).to.include(`"level":"warn"`).and.to.include(NOT_LOGGED_IN);
-      const { status, body } = await gateway.request("/task", { body: { prompt: "Hi" } });
-      expect(status).to.equal(200);
-      const told = {
-        success: false,
-        code: "AUTHENTICATION_FAILED",
-        error:
-          "Not logged in · Please run /login (the operator of the gateway must run `claudeway login`, or set ANTHROPIC_API_KEY)",
-      };
-      expect(body).to.include({ ...told, cost_usd: 0 });
-      const events = await gateway.events("/task/stream", { body: { prompt: "Hi" } });
-      expect(JSON.parse(events.at(-1)?.data ?? "{}")).to.include(told);
-      expect(gateway.model.requests()).to.deep.equal([]);
-      expect((await ready()).status).to.equal(503);
-      for (const [enabled, status] of [
-        [true, 200],
-        [false, 503],
-      ]) {
-        gateway.reload(`${NO_SPARES}[plugins.demo]\nenabled = ${enabled}\n`);
-        await eventually(`demo: ${enabled}`, async () => (await ready()).status === status);
+  // With a folder for each key, each key has a login of its own, and the gateway asks for none.
+  const sharesLogin = process.env[SANDBOX_SWITCH] === "1" ? it.skip : it;
+  sharesLogin(
+    "no login: a warning at the start, 503 of /ready, 200 with the CLI's message in JSON and in a stream",
+    async () => {
+      const gateway = await TestGateway.start({ env: { ANTHROPIC_API_KEY: undefined }, config: NO_SPARES });
+      const ready = () => gateway.request("/ready", { key: null });
+      try {
+        expect((await gateway.request("/health", { key: null })).status).to.equal(200);
+        const unready = await eventually("503", async () => {
+          const answer = await ready();
+          return answer.status === 503 && answer;
+        });
+        expect(unready.headers.get("retry-after")).to.equal("30");
+        expect(unready.body).to.deep.equal({
+          error: NOT_LOGGED_IN,
+          code: "UNAVAILABLE",
+          reason: "not_logged_in",
+        });
+        await eventually("the warning", () => gateway.stdout.includes(`\n  Warning: ${NOT_LOGGED_IN}\n`));
+        expect(gateway.stderr).to.include(`"level":"warn"`).and.to.include(NOT_LOGGED_IN);
+        const { status, body } = await gateway.request("/task", { body: { prompt: "Hi" } });
+        expect(status).to.equal(200);
+        const told = {
+          success: false,
+          code: "AUTHENTICATION_FAILED",
+          error:
+            "Not logged in · Please run /login (the operator of the gateway must run `claudeway login`, or set ANTHROPIC_API_KEY)",
+        };
+        expect(body).to.include({ ...told, cost_usd: 0 });
+        const events = await gateway.events("/task/stream", { body: { prompt: "Hi" } });
+        expect(JSON.parse(events.at(-1)?.data ?? "{}")).to.include(told);
+        expect(gateway.model.requests()).to.deep.equal([]);
+        expect((await ready()).status).to.equal(503);
+        for (const [enabled, status] of [
+          [true, 200],
+          [false, 503],
+        ]) {
+          gateway.reload(`${NO_SPARES}[plugins.demo]\nenabled = ${enabled}\n`);
+          await eventually(`demo: ${enabled}`, async () => (await ready()).status === status);
+        }
+        // A login that comes while the gateway runs.
+        const settings = { apiKeyHelper: "echo scripted" };
+        writeFileSync(join(gateway.dir, "claude", "settings.json"), JSON.stringify(settings));
+        expect((await gateway.request("/task", { body: { prompt: "Hi" } })).body).to.include({
+          success: true,
+        });
+        expect((await ready()).body).to.deep.equal({ status: "ready" });
+        expect(gateway.stderr).to.include('"claude is logged in"');
+      } finally {
+        await gateway.dispose();
       }
-      // A login that comes while the gateway runs.
-      const settings = { apiKeyHelper: "echo scripted" };
-      writeFileSync(join(gateway.dir, "claude", "settings.json"), JSON.stringify(settings));
-      expect((await gateway.request("/task", { body: { prompt: "Hi" } })).body).to.include({ success: true });
-      expect((await ready()).body).to.deep.equal({ status: "ready" });
-      expect(gateway.stderr).to.include('"claude is logged in"');
-    } finally {
-      await gateway.dispose();
-    }
-  });
+    },
+  );
 
   it("a binary that vanishes while the gateway runs: 200, and the next turn works when it is back", async () => {
     const dir = mkdtempSync(join(tmpdir(), "claudeway-cli-"));
     const path = join(dir, "claude");
-    const install = () => {
-      writeFileSync(path, `#!/bin/sh\nexec "${findClaude(undefined).path}" "$@"\n`);
-      chmodSync(path, 0o755);
-    };
+    const install = () => symlinkSync(findClaude(undefined).path, path);
     install();
     const gateway = await TestGateway.start({ args: ["--claude-bin", path], config: NO_SPARES });
     try {

@@ -76,7 +76,8 @@ function systemFolder(path: string): string[] {
 
 /** The CLI, with its package if it has one: some are scripts. */
 function programOf(claude: string): string[] {
-  if (!isAbsolute(claude)) return [];
+  // Where it has been taken away, bubblewrap says so: the turn fails by that, as it does without walls.
+  if (!isAbsolute(claude) || !existsSync(claude)) return [];
   const real = realpathSync(claude);
   if ([claude, real].every((path) => SYSTEM.some((folder) => path.startsWith(`${folder}/`)))) return [];
   const folder = packageOf(real);

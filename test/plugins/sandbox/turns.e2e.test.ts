@@ -1,10 +1,12 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { SessionMessages } from "@claudeway/schemas";
+import type { SessionMessages, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
+import { findClaude } from "#engine-claude/executable.js";
 import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
 import { bash, Conversation } from "../../e2e/conversation.js";
 import { TestGateway } from "../../e2e/gateway.js";
+import { temporaryFolder } from "../../temporary.js";
 
 const CONFIG = `
 [engine]
@@ -15,11 +17,13 @@ tmp_mb = 32
 `;
 
 describe("turns in the sandbox", () => {
+  const cli = join(temporaryFolder("claudeway-cli-"), "claude");
   let gateway: TestGateway;
   before(async function () {
     this.timeout(INSTALL_TIMEOUT_MS);
     await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
-    gateway = await TestGateway.start({ config: CONFIG });
+    symlinkSync(findClaude(undefined).path, cli);
+    gateway = await TestGateway.start({ config: CONFIG, args: ["--claude-bin", cli] });
   });
   after(() => gateway.dispose());
 
@@ -33,5 +37,18 @@ describe("turns in the sandbox", () => {
     expect((await talk.say("[[recall]]")).body.success).to.equal(true);
     const { body } = await gateway.request<SessionMessages>(`${talk.path}/messages`);
     expect([body.transcript, body.total]).to.deep.equal(["found", 2]);
+  });
+
+  it("fail, and nothing else does, while the CLI is not there", async () => {
+    renameSync(cli, `${cli}-away`);
+    const { status, body } = await gateway.request<TurnResponse>("/task", {
+      body: { prompt: "[[words 1]]" },
+    });
+    expect(status).to.equal(200);
+    expect(body).to.include({ success: false, result: "" });
+    expect(body.error).to.include(cli);
+    renameSync(`${cli}-away`, cli);
+    const { body: again } = await gateway.request("/task", { body: { prompt: "[[words 1]]" } });
+    expect(again).to.include({ success: true, result: "word1" });
   });
 });
