@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { GatewayError, messageOf } from "@claudeway/ports";
 import type { OutputTask } from "./output-worker.js";
 
-/** A caller's schema may be slow to compile, and its patterns slow to match, on purpose too. In ms, once its thread runs. */
+/** A caller's schema may be slow to compile, and its patterns slow to match, on purpose too. In ms, once its thread begins with that. */
 const MAX_CHECK_MS = 5000;
 /** The CLI gets a schema on its command line, where Linux allows 128 KiB. In characters of its JSON. */
 const MAX_SCHEMA_LENGTH = 65_536;
@@ -43,10 +43,11 @@ async function run(task: OutputTask): Promise<string | undefined> {
   try {
     return await new Promise((resolve, reject) => {
       const tooLong = () => reject(new Error(`the check took longer than ${MAX_CHECK_MS} ms`));
-      worker.once("online", () => {
+      // Its first message says that it begins: on a busy machine, loading its modules may take longer than most checks.
+      worker.once("message", () => {
         late = setTimeout(tooLong, MAX_CHECK_MS);
+        worker.once("message", resolve);
       });
-      worker.once("message", resolve);
       worker.once("error", reject);
       worker.once("exit", () => reject(new Error("the check ended without a result")));
     });

@@ -15,4 +15,5 @@ function problemOf({ schema, output }: OutputTask): string | undefined {
 }
 
 const task: OutputTask = workerData;
+parentPort?.postMessage("begun");
 parentPort?.postMessage(problemOf(task));
