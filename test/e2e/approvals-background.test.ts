@@ -49,8 +49,9 @@ describe("approvals of background work", () => {
     gateway = await startAsking({ allow: RULE, max_hold_secs: 2 });
     const session = await newSession(gateway);
     const work = `[[write late.txt x]] [[say subdone]]`;
-    await prompt(gateway, session, `${agent(work, true)} [[say launched]]`);
+    const launched = prompt(gateway, session, `${agent(work, true)} [[say launched]]`);
     const approval = await onlyPending(gateway, session);
+    await launched;
     const state = await eventually("its end", async () => {
       const { body } = await gateway.request<{ status: string }>(`/approvals/${approval.id}`);
       return body.status === "pending" ? undefined : body.status;
