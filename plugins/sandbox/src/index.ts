@@ -110,9 +110,11 @@ function refuseSharedFolders(configDirs: "shared" | "per_key"): void {
 /** As `tryOut`, and leaves nothing behind. */
 async function tryOutOnce(config: SandboxConfig): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "claudeway-sandbox-"));
+  const seccomp = new Seccomp(folder);
   try {
-    return await tryOut(config, folder, new Seccomp(folder));
+    return await tryOut(config, folder, seccomp);
   } finally {
+    seccomp.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -45,8 +45,7 @@ export class Sandbox {
       this.parts.disk.began(owner, folders);
     }
     const inside = [...limitArguments(config), ...net.before, claude];
-    const byOther = before.length > 0 || (plan.uid !== undefined && plan.uid !== process.getuid?.());
-    const outside = [...(cgroup ?? []), ...before, ...seccomp.before(byOther)];
+    const outside = [...(cgroup ?? []), ...before, ...seccomp.before()];
     const [command = claude, ...args] = [...outside, bwrap, ...walls, "--", ...inside];
     const env = { ...sandboxEnvironment(plan.env, process.env, config.pass_env), ...net.env };
     const uid = plan.uid ?? process.getuid?.();

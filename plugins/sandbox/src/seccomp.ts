@@ -1,6 +1,6 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { endianness, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** The number of a system call by its name, on one kind of machine; `arch` is what the kernel calls that. */
 interface Calls {
@@ -93,21 +93,21 @@ function refuse(compare: number, value: number): Instruction[] {
 
 /** Which of its open files bubblewrap reads the filter from. */
 const FILE = "9";
-const NAME = "filter";
+/** Of its folder's name. */
+const PREFIX = "claudeway-seccomp-";
 /** Killed before the gateway, and before programs beside it, where the machine has no memory left. */
 const OOM_SCORE = 500;
 
 /** What bubblewrap is started with, so that all in the sandbox is filtered. */
 export class Seccomp {
   readonly #filter = syscallFilter();
-  /** The folder of a copy that other users can read. */
-  #open: string | undefined;
+  /** Where the filter is, once it was needed. */
+  #file: string | undefined;
 
-  /** @param folder where the filter is kept: one of the gateway's own, so that nothing that tidies up temporary files removes it */
+  /** @param folder one of the gateway's own, which notes where the filter is: a gateway that was killed leaves it there */
   constructor(private readonly folder: string) {
-    if (this.#filter === undefined) return;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFilter(folder, this.#filter);
+    this.close();
   }
 
   /** Whether system calls are filtered: for other machines no filter is known. */
@@ -115,13 +115,10 @@ export class Seccomp {
     return this.#filter !== undefined;
   }
 
-  /**
-   * What runs bubblewrap.
-   * @param byOther whether another user than the gateway's runs it, who can't reach the gateway's folder
-   */
-  before(byOther = false): readonly string[] {
+  /** What runs bubblewrap, as whatever user. */
+  before(): readonly string[] {
     const score = `{ echo ${OOM_SCORE} > /proc/self/oom_score_adj; } 2> /dev/null`;
-    return ["/bin/sh", "-c", `${score}; exec "$@" ${FILE}< "$0"`, this.#file(byOther)];
+    return ["/bin/sh", "-c", `${score}; exec "$@" ${FILE}< "$0"`, this.#place()];
   }
 
   /** Arguments of bubblewrap. */
@@ -130,25 +127,49 @@ export class Seccomp {
   }
 
   close(): void {
-    if (this.#open !== undefined) rmSync(this.#open, { recursive: true, force: true });
+    this.#file = undefined;
+    try {
+      const noted = readFileSync(this.#note, "utf8");
+      if (basename(dirname(noted)).startsWith(PREFIX))
+        rmSync(dirname(noted), { recursive: true, force: true });
+      rmSync(this.#note);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
   }
 
-  #file(byOther: boolean): string {
+  get #note(): string {
+    return join(this.folder, "filter-file");
+  }
+
+  /** Made anew where something has tidied up temporary files: without it, no CLI would start any more. */
+  #place(): string {
     if (this.#filter === undefined) return "/dev/null";
-    if (!byOther) return join(this.folder, NAME);
-    if (this.#open === undefined || !existsSync(join(this.#open, NAME))) {
-      this.#open = mkdtempSync(join(tmpdir(), "claudeway-seccomp-"));
-      chmodSync(this.#open, 0o711);
-      writeFilter(this.#open, this.#filter);
-    }
-    return join(this.#open, NAME);
+    if (this.#file === undefined || !existsSync(this.#file)) this.#file = this.#write(this.#filter);
+    return this.#file;
+  }
+
+  /** The user of a CLI may be another one, who can't reach the gateway's own folders, whatever the gateway's umask. */
+  #write(filter: Buffer): string {
+    const folder = makeFolder(tmpdir()) ?? mkdtempSync(join(this.folder, PREFIX));
+    const file = join(folder, "filter");
+    writeFileSync(this.#note, file);
+    writeFileSync(file, filter);
+    chmodSync(file, 0o644);
+    chmodSync(folder, 0o711);
+    return file;
   }
 }
 
-/** At once as a whole: another instance may be starting a program with it. Readable whatever the gateway's umask. */
-function writeFilter(folder: string, filter: Buffer): void {
-  const file = join(folder, NAME);
-  writeFileSync(`${file}.new`, filter);
-  chmodSync(`${file}.new`, 0o644);
-  renameSync(`${file}.new`, file);
+/** Undefined where nothing can be written. */
+function makeFolder(parent: string): string | undefined {
+  try {
+    return mkdtempSync(join(parent, PREFIX));
+  } catch {
+    return undefined;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

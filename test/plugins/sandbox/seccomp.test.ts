@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { expect } from "chai";
 import { Seccomp, syscallFilter } from "#plugins/sandbox/seccomp.js";
 import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
@@ -96,26 +96,26 @@ describe("the filter of system calls", () => {
     expect(run('open F, "/proc/self/oom_score_adj"; print <F>')).to.equal("500");
   });
 
-  it("is a file of the gateway's own that other programs do not tidy up, as a whole at any time", () => {
-    const folder = temporaryFolder("claudeway-filter-");
-    writeFileSync(join(folder, "filter"), "of an older gateway");
-    const [file = ""] = new Seccomp(folder).before().slice(-1);
-    expect(dirname(file)).to.equal(folder);
-    expect(readFileSync(file)).to.deep.equal(syscallFilter());
-    expect(readdirSync(folder)).to.deep.equal(["filter"]);
-  });
-
-  it("has a copy for other users, which is made again where it was removed, and gone with the gateway", () => {
-    const [first = ""] = seccomp?.before(true).slice(-1) ?? [];
+  it("can be read by other users, is made again where it was removed, and is gone with the gateway", () => {
+    const [first = ""] = seccomp?.before().slice(-1) ?? [];
     expect([statSync(dirname(first)).mode & 0o777, statSync(first).mode & 0o777]).to.deep.equal([
       0o711, 0o644,
     ]);
-    expect(seccomp?.before(true).at(-1)).to.equal(first);
+    expect(seccomp?.before().at(-1)).to.equal(first);
     rmSync(dirname(first), { recursive: true });
-    const [again = ""] = seccomp?.before(true).slice(-1) ?? [];
+    const [again = ""] = seccomp?.before().slice(-1) ?? [];
     expect(readFileSync(again)).to.deep.equal(syscallFilter());
     seccomp?.close();
     expect(existsSync(dirname(again))).to.equal(false);
+  });
+
+  it("that a killed gateway left is removed at its next start", () => {
+    const folder = temporaryFolder("claudeway-filter-");
+    const [left = ""] = new Seccomp(folder).before().slice(-1);
+    expect(existsSync(left)).to.equal(true);
+    new Seccomp(folder).close();
+    expect(existsSync(dirname(left))).to.equal(false);
+    expect(readdirSync(folder)).to.deep.equal([]);
   });
 
   it("is known for x64 and arm64", () => {

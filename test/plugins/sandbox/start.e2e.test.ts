@@ -107,7 +107,7 @@ group = "nogroup"
       const { body } = await gateway.request<TurnResponse>(`/session/${session["session_id"]}`, {
         body: { prompt: bash(`touch made; ls ${gateway.dataDir}`) },
       });
-      expect(body.result).to.match(/cannot access/);
+      expect(body.result, JSON.stringify(body)).to.match(/cannot access/);
       expect(statSync(join(String(session["workdir"]), "made")).uid).to.equal(USER);
     } finally {
       await gateway?.dispose();
