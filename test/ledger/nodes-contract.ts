@@ -275,6 +275,24 @@ export function nodesContract(openLedger: OpenLedger): void {
       expect((await ledger.nodes.lostTurns(of.id)).map(({ id }) => id)).to.deep.equal([turn.id]);
     });
 
+    it("keeps what background work of an ended turn asks while the node that began it has the session", async () => {
+      const [ended, lost] = [await session(), await session()];
+      for (const of of [ended, lost]) {
+        await ledger.nodes.claim(one, of.id);
+        const turn = await begun(of, 1);
+        await ledger.approvals.ask(newApproval(turn));
+        const how = of === lost ? ({ end: "lost" } as const) : {};
+        await ledger.turns.end(turn.id, outcome(turn, USED, how), { at: NOON });
+      }
+      const left = async () =>
+        (await ledger.approvals.pending("ended turns")).map(({ sessionId }) => sessionId);
+      expect(await left()).to.deep.equal([lost.id]);
+      await bury(one);
+      expect(await left()).to.have.members([ended.id, lost.id]);
+      await ledger.nodes.claim(two, ended.id);
+      expect(await left()).to.have.members([ended.id, lost.id]);
+    });
+
     it("loses the background work of sessions that no living node has", async () => {
       const [mine, free] = [await session(), await session()];
       for (const { id } of [mine, free]) {

@@ -7,6 +7,7 @@ import type {
   PageQuery,
 } from "@claudeway/ports";
 import type { MayHave } from "./may-have.js";
+import { lives } from "./nodes.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs } from "./rows.js";
@@ -19,6 +20,9 @@ const STATUSES: Readonly<Record<ApprovalStatus, true>> = {
   expired: true,
   withdrawn: true,
 };
+
+/** The process of the turn may be there, at the node that began it: subagents go on in the background. */
+const MAY_STILL_WAIT = `t.end <> 'lost' AND s.epoch = t.epoch AND ${lives("s.owner", "s.owner_incarnation")}`;
 
 export class ApprovalTable {
   constructor(
@@ -108,8 +112,8 @@ export class ApprovalTable {
     const rows =
       of === "ended turns"
         ? yield* this.sql.all(
-            `SELECT a.* FROM approvals a JOIN turns t ON t.id = a.turn_id
-             WHERE a.status = 'pending' AND t.end IS NOT NULL ORDER BY a.seq`,
+            `SELECT a.* FROM approvals a JOIN turns t ON t.id = a.turn_id JOIN sessions s ON s.seq = t.session_seq
+             WHERE a.status = 'pending' AND t.end IS NOT NULL AND NOT (${MAY_STILL_WAIT}) ORDER BY a.seq`,
           )
         : yield* this.sql.all(
             "SELECT * FROM approvals WHERE status = 'pending' AND turn_id = ? ORDER BY seq",

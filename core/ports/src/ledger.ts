@@ -470,7 +470,7 @@ export interface ApprovalBook {
   due(): Promise<readonly Approval[]>;
   /** In how many ms the next pending request is due by that clock. */
   msToNextDue(): Promise<number | undefined>;
-  /** Pending requests of one turn, or of all turns that have ended. */
+  /** Pending requests of one turn, or of all turns that have ended and whose processes are gone. */
   pending(of: { readonly turnId: string } | "ended turns"): Promise<readonly Approval[]>;
   /**
    * Parked calls of the session that the CLI asks about again when it resumes, or may ask about: the decision may have
