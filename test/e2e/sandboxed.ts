@@ -5,8 +5,8 @@ import { parse, stringify } from "smol-toml";
  * Set to 1, every gateway under test runs the CLI in the sandbox. What differs there, and where tests ask for it:
  * - nothing outlives a killed gateway, with or without its guard: "is what the CLI saved, if it ran to its end without a guard"
  *   (killed-money.long) is skipped, and ends.long expects that nothing is left;
- * - a turn's process is bubblewrap, which passes no signal on: `cliOf` finds the CLI. A CLI that the gateway ends in the middle
- *   does not write what it would: background-money.long fails for that now and then, over stops and kills of the gateway;
+ * - a turn's process is bubblewrap, which passes no signal on: `cliOf` finds the CLI. A CLI whose gateway is killed in the middle
+ *   does not write what it would: background-money.long fails for that now and then, over kills of the gateway;
  * - each key has a login of its own, so that the gateway asks for none: "no login" (failures) is skipped;
  * - folders that the sandbox does not show are refused: turn-options fails for its three tests of `additional_dirs`.
  */

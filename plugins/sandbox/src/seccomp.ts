@@ -115,10 +115,13 @@ export class Seccomp {
     return this.#filter !== undefined;
   }
 
-  /** What runs bubblewrap, as whatever user. */
+  /**
+   * What runs bubblewrap, as whatever user. bubblewrap passes no signal on and would kill all inside by its end; so that the CLI
+   * can end by itself, it ignores SIGTERM. The CLI has its own handler, and gives its tools the usual one.
+   */
   before(): readonly string[] {
     const score = `{ echo ${OOM_SCORE} > /proc/self/oom_score_adj; } 2> /dev/null`;
-    return ["/bin/sh", "-c", `${score}; exec "$@" ${FILE}< "$0"`, this.#place()];
+    return ["/bin/sh", "-c", `trap "" TERM; ${score}; exec "$@" ${FILE}< "$0"`, this.#place()];
   }
 
   /** Arguments of bubblewrap. */

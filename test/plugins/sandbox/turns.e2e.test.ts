@@ -1,4 +1,5 @@
 import { readFileSync, renameSync, symlinkSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import type { SessionMessages, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
@@ -37,6 +38,13 @@ describe("turns in the sandbox", () => {
     expect((await talk.say("[[recall]]")).body.success).to.equal(true);
     const { body } = await gateway.request<SessionMessages>(`${talk.path}/messages`);
     expect([body.transcript, body.total]).to.deep.equal(["found", 2]);
+  });
+
+  it("have tools that SIGTERM ends, although bubblewrap ignores it", async () => {
+    const talk = await Conversation.start(gateway);
+    await talk.say(`${bash("grep SigIgn /proc/self/status > ignored")} [[say done]]`);
+    const [, mask] = readFileSync(join(talk.workdir, "ignored"), "utf8").split("\t");
+    expect(Number(`0x${mask}`) & (1 << (constants.signals.SIGTERM - 1))).to.equal(0);
   });
 
   it("fail, and nothing else does, while the CLI is not there", async () => {
