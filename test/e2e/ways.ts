@@ -4,6 +4,7 @@ import { type Conversation, type Place, PROMPTS } from "./conversation.js";
 import type { TestGateway } from "./gateway.js";
 import type { FiledTurn } from "./ledger-file.js";
 import { eventually } from "./poll.js";
+import { cliOf } from "./processes.js";
 
 /** A way in which a single turn ends. */
 export interface Way {
@@ -160,5 +161,5 @@ export function killChild(turn: FiledTurn): void {
 
 function signalChild({ pid }: FiledTurn, signal: NodeJS.Signals): void {
   if (pid === null) throw new Error("the turn has no process");
-  process.kill(pid, signal);
+  process.kill(cliOf(pid), signal);
 }
