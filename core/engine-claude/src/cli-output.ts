@@ -30,8 +30,8 @@ export class CliOutput {
   /** The stream that the SDK reads instead of the CLI's output. */
   readonly #rest = new Readable({ read: () => undefined });
   /**
-   * Messages, and as texts requests to the SDK and their ends: whoever answers about a tool call must have heard all that came before it,
-   * such as the result of the turn before.
+   * Messages, and requests to the SDK, as text. Whoever decides on a tool call must have received everything that came before
+   * it, such as the result of the previous turn.
    */
   #queue: (SDKMessage | string)[] = [];
   /** The beginning of a line whose end has not come yet. */

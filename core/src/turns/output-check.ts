@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { GatewayError, messageOf } from "@claudeway/ports";
 import type { OutputTask } from "./output-worker.js";
 
-/** A caller's schema may be slow to compile, and its patterns slow to match, on purpose too. In ms, once its thread begins with that. */
+/** A caller's schema may be slow to compile, and its patterns slow to match, on purpose too. In ms, from when its thread begins. */
 const MAX_CHECK_MS = 5000;
 /** The CLI gets a schema on its command line, where Linux allows 128 KiB. In characters of its JSON. */
 const MAX_SCHEMA_LENGTH = 65_536;

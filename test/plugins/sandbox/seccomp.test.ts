@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect } from "chai";
@@ -94,6 +95,24 @@ describe("the filter of system calls", () => {
 
   it("lets its programs be killed before the gateway where there is no memory left", () => {
     expect(run('open F, "/proc/self/oom_score_adj"; print <F>')).to.equal("500");
+  });
+
+  it("starts bubblewrap so that SIGTERM does not end it, and the CLI with it", async () => {
+    const walls = ["--ro-bind", "/", "/", "--dev", "/dev", ...(seccomp?.args ?? [])];
+    const [sh = "", ...args] = [
+      ...(seccomp?.before() ?? []),
+      bwrap,
+      ...walls,
+      "sh",
+      "-c",
+      "echo up; read line",
+    ];
+    const child = spawn(sh, args, { stdio: ["pipe", "pipe", "inherit"] });
+    const exited = once(child, "exit");
+    await once(child.stdout, "data");
+    child.kill("SIGTERM");
+    child.stdin.end("go on\n");
+    expect(await exited).to.deep.equal([0, null]);
   });
 
   it("can be read by other users, is made again where it was removed, and is gone with the gateway", () => {
