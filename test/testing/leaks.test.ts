@@ -1,3 +1,4 @@
+import { executionAsyncId } from "node:async_hooks";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server } from "node:net";
@@ -116,7 +117,28 @@ describe("the leak check", () => {
       answers.closeAllConnections();
     }
   });
+
+  it("tracks nothing more once the gateway is closed", async () => {
+    const listens = definePlugin<object>({
+      name: "listens",
+      apiVersion: 1,
+      configSchema: { type: "object" },
+      apply(kernel) {
+        kernel.hooks.event.tap("all", () => undefined);
+      },
+    });
+    gateway = await createTestGateway({ plugins: [listens] });
+    await gateway.turn("hello");
+    expect(await promisesAreTracked()).to.equal(true);
+    await gateway.close();
+    expect(await promisesAreTracked()).to.equal(false);
+  });
 });
+
+/** Node gives a promise an id of its own only while something tracks promises. */
+async function promisesAreTracked(): Promise<boolean> {
+  return (await Promise.resolve().then(executionAsyncId)) !== 0;
+}
 
 function portOf(server: Server): number {
   const address = server.address();

@@ -317,10 +317,13 @@ export class TestGateway {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     const { running, leftovers } = this.#gateway;
-    await running.close();
-    const leaks = await this.leaks();
-    leftovers?.close();
-    if (leaks.length > 0) throw new LeakError(leaks);
+    try {
+      await running.close();
+      const leaks = await this.leaks();
+      if (leaks.length > 0) throw new LeakError(leaks);
+    } finally {
+      leftovers?.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
