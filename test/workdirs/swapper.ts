@@ -6,13 +6,14 @@ let isOver = false;
 let count = 0;
 parentPort.once("message", () => (isOver = true));
 function move(from, to) {
-  try {
-    renameSync(workerData + "/" + from, workerData + "/" + to);
-  } catch (error) {
-    if (error.code === "ENOENT") return;
-    // Something was made in its place meanwhile.
-    renameSync(workerData + "/" + to, workerData + "/junk-" + count++);
-    renameSync(workerData + "/" + from, workerData + "/" + to);
+  for (;;) {
+    try {
+      return renameSync(workerData + "/" + from, workerData + "/" + to);
+    } catch (error) {
+      if (error.code === "ENOENT") return;
+      // Something was made in its place meanwhile, perhaps more than once.
+      move(to, "junk-" + count++);
+    }
   }
 }
 function swap(name) {
