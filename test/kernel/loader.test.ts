@@ -209,6 +209,11 @@ describe("plugin loader", () => {
       '{ name: "x", apiVersion: 1, configSchema: {}, needsLogin: true, apply() {} }',
       /needsLogin must be false/,
     ],
+    [
+      "confinesCli: false",
+      '{ name: "x", apiVersion: 1, configSchema: {}, confinesCli: false, apply() {} }',
+      /confinesCli must be true/,
+    ],
   ];
   for (const [what, exported, line] of misshapen) {
     it(`refuses a module that exports ${what}`, async () => {

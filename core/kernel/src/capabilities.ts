@@ -316,6 +316,8 @@ export interface PluginStatus {
   readonly version?: string;
   readonly state: "on" | "off" | "failed";
   readonly needs: readonly string[];
+  /** Whether it says that the CLI's tool calls can do less than the gateway while it is on. */
+  readonly confinesCli: boolean;
   /** The source as configured: a name, a package or a path. */
   readonly source: string;
   /** With defaults filled in and secrets masked. */

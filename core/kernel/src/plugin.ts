@@ -240,6 +240,8 @@ export interface Plugin<Config, Needs extends Need = never> {
   check?(config: Readonly<Config>, context: CheckContext): Promise<string | readonly CheckFinding[]>;
   /** False if, while the plugin is enabled, something other than Claude answers and the CLI needs no login. */
   readonly needsLogin?: false;
+  /** True if, while the plugin is enabled, what the CLI's tool calls can do is less than what the gateway can do. */
+  readonly confinesCli?: true;
   /**
    * Registers taps, routes and disposers. If it throws or exceeds its deadline, everything it registered is removed.
    */

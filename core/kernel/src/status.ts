@@ -38,6 +38,7 @@ export function describePlugin({
     ...(checked.version !== undefined && { version: checked.version }),
     state,
     needs: checked.plugin.needs ?? [],
+    confinesCli: checked.plugin.confinesCli === true,
     source: checked.source,
     config: maskSecrets(checked.config, checked.plugin.configSchema),
     startedMs: instance?.startedMs ?? 0,

@@ -43,7 +43,7 @@ export default definePlugin<ReposConfig, "control">({
       signal,
     });
     await syncs.checkouts.sweep();
-    const isWalled = () => control.plugins().some(({ name, state }) => name === "sandbox" && state === "on");
+    const isWalled = () => control.plugins().some(({ confinesCli, state }) => confinesCli && state === "on");
     const base = control.paths.workdirs;
     const workdirs = new RepoWorkdirs({ records, syncs, reposDir, base, isWalled, signal });
     await workdirs.sweep();

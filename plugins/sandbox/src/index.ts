@@ -20,6 +20,7 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
   apiVersion: 1,
   configSchema,
   needs: ["control", "keys", "turns"],
+  confinesCli: true,
   setup: {
     async test(config) {
       await tryOutOnce(config);

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { basename, join } from "node:path";
 import { definePlugin } from "@claudeway/core";
 import { expect } from "chai";
+import sandboxPlugin from "#plugins/sandbox/index.js";
 import { eventually } from "../../e2e/poll.js";
 import { git } from "./git-host.js";
 import { ReposGateway } from "./kit.js";
@@ -135,14 +136,19 @@ describe("a workdir of a repository", () => {
 });
 
 describe("a synced folder as a workdir where the CLI runs in a sandbox", () => {
-  // Its name is what counts: nothing is run.
-  const sandbox = definePlugin<object>({
-    name: "sandbox",
+  // What it says of itself is what counts, whoever made it: nothing is run.
+  const walls = definePlugin<object>({
+    name: "walls",
     apiVersion: 1,
     configSchema: { type: "object" },
+    confinesCli: true,
     apply() {},
   });
   const SYNCED = "workdir must be a checkout of the session's own where the CLI runs in a sandbox: repo:";
+
+  it("is what the plugin sandbox says of itself", () => {
+    expect(sandboxPlugin.confinesCli).to.equal(true);
+  });
 
   it("is refused, since a call could have a sync write elsewhere; a checkout of the session's own is not", async () => {
     const repos = await ReposGateway.start({}, { replies: () => "done" });
@@ -152,7 +158,7 @@ describe("a synced folder as a workdir where the CLI runs in a sandbox", () => {
       const status = async (workdir: string) =>
         (await repos.request("/task", { prompt: "hello", workdir })).status;
       expect([await status(path), await status("repo:acme/tool")]).to.deep.equal([200, 200]);
-      await repos.gateway.enable(sandbox);
+      await repos.gateway.enable(walls);
       const link = join(repos.host.root, "link");
       symlinkSync(path, link);
       for (const workdir of [path, `${path}/`, join(path, "sub"), join(path, "../tool"), link]) {

@@ -23,7 +23,7 @@ function isPlugin(value: unknown): value is AnyPlugin {
 
 function problemOf(value: unknown): string | undefined {
   if (!isObject(value)) return NO_PLUGIN;
-  const { apiVersion, name, apply, check, configSchema, exclusive, needs, needsLogin, setup } = value;
+  const { apiVersion, name, apply, check, configSchema, exclusive, needs, setup } = value;
   if (apiVersion === undefined && apply === undefined) return NO_PLUGIN;
   // First, because a plugin for another version may differ in every other field.
   if (apiVersion !== API_VERSION) return versionProblem(apiVersion);
@@ -35,7 +35,9 @@ function problemOf(value: unknown): string | undefined {
   if (!isObject(configSchema)) return "configSchema must be a JSON Schema of an object";
   if (exclusive !== undefined && exclusive !== true && exclusive !== "node")
     return 'exclusive must be true, "node" or undefined';
+  const { needsLogin, confinesCli } = value;
   if (needsLogin !== undefined && needsLogin !== false) return "needsLogin must be false or undefined";
+  if (confinesCli !== undefined && confinesCli !== true) return "confinesCli must be true or undefined";
   return setupProblem(setup) ?? (needs === undefined ? undefined : needsProblem(needs));
 }
 
