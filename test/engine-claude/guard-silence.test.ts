@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { pino } from "pino";
 import { OrphanGuard } from "#engine-claude/orphan-guard.js";
 import { startTimeOf } from "#engine-claude/proc.js";
 import { eventually } from "../e2e/poll.js";
+import { temporaryFolder } from "../temporary.js";
 
 const LOG = pino({ level: "silent" });
 /** Much longer than a guard needs to look, on a busy machine too. */
@@ -81,10 +83,11 @@ describe("the guard of a node", () => {
   });
 
   it("ends nothing that begins after it was renewed, also if it was ending all", async () => {
+    await guard.close();
+    guard = guardThatStops();
     const first = start();
     guard.mayWork(1);
-    const sweep = await eventually("a sweep", () => sweepOf(prefix));
-    process.kill(sweep, "SIGSTOP");
+    await eventually("a sweep", () => sweepOf(prefix));
     first.child.kill("SIGKILL");
     await first.gone;
     guard.renew();
@@ -97,6 +100,18 @@ describe("the guard of a node", () => {
     guard.mayWork(1);
     await Promise.all([second.gone]);
   });
+
+  /** A guard whose sweep stops as it begins; one that takes its place is as usual. */
+  function guardThatStops(): OrphanGuard {
+    const node = process.execPath;
+    process.execPath = join(temporaryFolder("guard-"), "node");
+    writeFileSync(process.execPath, `#!/bin/sh\nkill -STOP $$\nexec "${node}" "$@"\n`, { mode: 0o700 });
+    try {
+      return new OrphanGuard(prefix, LOG);
+    } finally {
+      process.execPath = node;
+    }
+  }
 
   it("says nothing about time outside a cluster", async () => {
     const { child } = start();
@@ -111,7 +126,7 @@ function sweepOf(prefix: string): number | undefined {
     if (!/^\d+$/.test(name)) return false;
     try {
       const line = readFileSync(`/proc/${name}/cmdline`, "utf8");
-      return line.includes("/sweep.js\0") && line.includes(prefix) && !line.startsWith("/bin/sh");
+      return line.includes("/sweep.js\0") && line.includes(prefix) && !line.startsWith("/bin/sh\0-c\0");
     } catch {
       return false;
     }

@@ -125,6 +125,7 @@ describe("slack's bot", () => {
     const elsewhere = { id: "F3", mimetype: "image/png", url_private: "https://evil.example/x.png" };
     bot.slack.write("look", { thread: root, files: [elsewhere] });
     await bot.shows("could not be fetched from Slack");
+    await bot.shows("you said: look");
     expect(bot.turns.ran.at(-1)?.prompt).to.equal("look");
   });
 
