@@ -81,6 +81,71 @@ describe("createTestGateway", () => {
     expect(await rejection(session.turn("three"))).to.include({ status: 404 });
   });
 
+  it("sends the fields of plugins, with prompts and with sessions", async () => {
+    const seen: unknown[] = [];
+    const tiers = definePlugin<object>({
+      name: "tiers",
+      apiVersion: 1,
+      configSchema: ANY,
+      apply(kernel) {
+        const fieldsOf = kernel.requestFields<{ tier: string }>({
+          type: "object",
+          properties: { tier: { enum: ["fast", "good"] } },
+        });
+        kernel.hooks.afterExecute.tap("see", (turn) => {
+          seen.push(fieldsOf(turn)?.tier);
+        });
+      },
+    });
+    gateway = await createTestGateway({ plugins: [tiers] });
+    await gateway.turn("hello", { pluginFields: { tiers: { tier: "fast" } } });
+    const session = await gateway.session({ pluginFields: { tiers: { tier: "good" } } });
+    await session.turn("hello");
+    const refused = gateway.turn("hello", { pluginFields: { tiers: { tier: "slow" } } });
+    expect(await rejectionMessage(refused)).to.include("tiers.tier");
+    expect(seen).to.deep.equal(["fast", "good"]);
+  });
+
+  it("reports the calls of its script, and counts them", async () => {
+    const seen: unknown[] = [];
+    const watching = definePlugin<object>({
+      name: "watching",
+      apiVersion: 1,
+      configSchema: ANY,
+      apply(kernel) {
+        kernel.hooks.approve.tap("reads", ({ tool }) =>
+          tool === "Read" ? { verdict: "allow" } : { verdict: "deny", message: "only reading" },
+        );
+        kernel.hooks.event.tap("calls", (event) => {
+          if (event.type === "tool_call") seen.push([event.data.name, event.data.input]);
+          if (event.type === "tool_result") seen.push([event.data.ok, event.data.text]);
+        });
+        kernel.hooks.afterExecute.tap("count", (_turn, { toolCalls }) => {
+          seen.push(toolCalls);
+        });
+      },
+    });
+    gateway = await createTestGateway({
+      plugins: [watching],
+      replies: () => [
+        { tool: "Read", input: { file_path: "a" } },
+        { tool: "Bash" },
+        { tool: "Read" },
+        "done",
+      ],
+    });
+    await gateway.turn("hello");
+    expect(seen).to.deep.equal([
+      ["Read", { file_path: "a" }],
+      [true, ""],
+      ["Bash", {}],
+      [false, "only reading"],
+      ["Read", {}],
+      [true, ""],
+      { Read: 2, Bash: 1 },
+    ]);
+  });
+
   it("enables and disables plugins at run time, and reloads the configuration", async () => {
     gateway = await createTestGateway();
     expect((await gateway.fetch("/guard")).status).to.equal(404);

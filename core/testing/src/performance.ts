@@ -4,6 +4,7 @@ import { isSameCall } from "@claudeway/core/host";
 import { reportedUsage } from "@claudeway/engine-claude";
 import type {
   CallAnswer,
+  EngineEvent,
   EngineListener,
   EngineResult,
   EngineTurn,
@@ -42,6 +43,8 @@ export class Performance {
   #usage: ScriptedUsage = {};
   #denials: PermissionDenial[] = [];
   #ran: string[] = [];
+  /** How many calls were made of each tool since the turn began, or resumed. */
+  #calls: Record<string, number> = {};
   /** The call that the turn was parked for. */
   #kept: Call | undefined;
   #booked = false;
@@ -85,7 +88,7 @@ export class Performance {
   async #take(step: Step, stage: Stage): Promise<Next> {
     if (typeof step === "string") return this.#say(step, stage);
     if ("text" in step) return this.#say(step.text, stage);
-    if ("tool" in step) return this.#ask(callOf(step), stage);
+    if ("tool" in step) return this.#call(callOf(step), stage);
     if ("wait" in step) return this.#wait(step.wait, stage);
     if ("error" in step) return { end: "failed", ...step };
     this.#usage = step.usage;
@@ -120,6 +123,14 @@ export class Performance {
     }
   }
 
+  /** Makes a call: reports it, and asks whether it may run. */
+  #call(call: Call, stage: Stage): Promise<Next> {
+    const { tool, toolUseId: id, input } = call;
+    this.#calls[tool] = (this.#calls[tool] ?? 0) + 1;
+    report({ type: "tool_call", data: { id, name: tool, input: { ...input } } }, stage);
+    return this.#ask(call, stage);
+  }
+
   /** Gets a decision on a call according to the turn's approval mode. */
   async #ask(call: Call, stage: Stage): Promise<Next> {
     const answer = await this.#answerTo(call, stage);
@@ -131,10 +142,12 @@ export class Performance {
         return { end: "parked" };
       case "allow":
         this.#noteGranted(call, stage);
+        report(resultOf(call, true, ""), stage);
         return { outcome: { allowed: true, input: answer.input ?? call.input } };
       case "deny": {
         const { toolUseId: tool_use_id, tool: tool_name, input } = call;
         this.#denials.push({ tool_use_id, tool_name, tool_input: { ...input } });
+        report(resultOf(call, false, answer.message), stage);
         return { outcome: { allowed: false, message: answer.message } };
       }
     }
@@ -186,12 +199,24 @@ export class Performance {
       ran: this.#ran,
       exitCode: 0,
       model: turn.plan.model,
+      toolCalls: this.#calls,
     };
     if (end !== "completed") this.#booked = true;
     this.#denials = [];
     this.#ran = [];
+    this.#calls = {};
     return result;
   }
+}
+
+/** Reports a call or its result where a client or a plugin listens. */
+function report(event: EngineEvent, { listener }: Stage): void {
+  if (listener.wants("tools")) listener.event(event);
+}
+
+/** The result of a call as an event. Nothing is really run, so a call that was allowed has no text. */
+function resultOf({ toolUseId: id }: Call, ok: boolean, text: string): EngineEvent {
+  return { type: "tool_result", data: { id, ok, text, length: text.length } };
 }
 
 function failureOf({ failure }: { readonly failure?: Failure }): Pick<EngineResult, "failure"> {

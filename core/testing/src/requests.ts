@@ -1,3 +1,4 @@
+import type { PluginFields } from "@claudeway/ports";
 import type { ErrorResponse, SessionTurnRequest, TaskRequest, TurnResponse } from "@claudeway/schemas";
 import { readStream, type StreamEvent } from "./server-events.js";
 
@@ -19,6 +20,8 @@ export interface TurnOptions
     Partial<Pick<SessionTurnRequest, "restart_conversation" | "withdraw_pending">> {
   /** The id of a session; without it, the prompt is a one-shot task. */
   readonly session?: string;
+  /** The fields of plugins in the request, by the plugin's name: `{ tiers: { tier: "fast" } }`. */
+  readonly pluginFields?: PluginFields | undefined;
 }
 
 /** The gateway responded with an error. */
@@ -67,17 +70,17 @@ export class Requests {
 
   /** Runs a turn to its end. Rejects with a `RequestError` if the response is an error. */
   turn(prompt: string, options: TurnOptions = {}): Promise<TurnResponse> {
-    const { session, key, headers, signal, ...body } = options;
+    const { session, key, headers, signal, ...fields } = options;
     const path = session === undefined ? "/task" : `/session/${session}`;
-    return this.json(path, { body: { prompt, ...body }, key, headers, signal });
+    return this.json(path, { body: { prompt, ...bodyOf(fields) }, key, headers, signal });
   }
 
   /** The events of a turn as they arrive; the last is `done`. Leaving the loop early interrupts the turn. */
   async *stream(prompt: string, options: TurnOptions = {}): AsyncGenerator<StreamEvent, void> {
-    const { session, key, headers, signal, ...body } = options;
+    const { session, key, headers, signal, ...fields } = options;
     const path = session === undefined ? "/task/stream" : `/session/${session}/stream`;
     const response = await this.#good(path, {
-      body: { prompt, ...body },
+      body: { prompt, ...bodyOf(fields) },
       key,
       headers,
       signal,
@@ -100,4 +103,9 @@ export class Requests {
     if (secret !== undefined) return { authorization: `Bearer ${secret}` };
     throw new Error(`unknown key "${key}"; known keys: ${Object.keys(this.keys).join(", ")}`);
   }
+}
+
+/** The body of a request: its own fields, and those of plugins. */
+export function bodyOf({ pluginFields, ...fields }: Pick<TurnOptions, "pluginFields">): object {
+  return { ...fields, ...pluginFields };
 }

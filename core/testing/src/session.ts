@@ -3,7 +3,7 @@ import type { Requests, TurnOptions } from "./requests.js";
 import type { StreamEvent } from "./server-events.js";
 
 /** The options of a new session; `key` is its owner, by default the admin's. */
-export interface NewSession extends Partial<SessionStartRequest> {
+export interface NewSession extends Partial<SessionStartRequest>, Pick<TurnOptions, "pluginFields"> {
   readonly key?: string | undefined;
 }
 

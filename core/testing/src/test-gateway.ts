@@ -12,7 +12,7 @@ import { TestApprovals } from "./approvals.js";
 import { MovableClock } from "./clock.js";
 import { LeakError, type Leftover, Leftovers, registeredBy } from "./leftovers.js";
 import { type LogLine, LogLines } from "./log-lines.js";
-import { type FetchOptions, Requests, type TurnOptions } from "./requests.js";
+import { bodyOf, type FetchOptions, Requests, type TurnOptions } from "./requests.js";
 import type { Script, ScriptedTurn } from "./script.js";
 import { ScriptedEngine } from "./scripted-engine.js";
 import type { StreamEvent } from "./server-events.js";
@@ -232,9 +232,9 @@ export class TestGateway {
   }
 
   /** Begins a session. */
-  async session({ key, ...body }: NewSession = {}): Promise<TestSession> {
+  async session({ key, ...fields }: NewSession = {}): Promise<TestSession> {
     const session = await this.#requests.json<Pick<Session, "session_id" | "workdir">>("/session/start", {
-      body,
+      body: bodyOf(fields),
       key,
     });
     return new TestSession(this.#requests, session, key);

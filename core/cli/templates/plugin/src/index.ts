@@ -7,7 +7,7 @@ export default definePlugin<HelloWorldConfig>({
   name: "hello_world",
   apiVersion: 1,
   configSchema,
-  // Further services to request: "turns", "approvals", "control", "quota". They are then available on `kernel`.
+  // Further services to request: "turns", "approvals", "control", "keys", "quota". They are then available on `kernel`.
   needs: [],
   apply(kernel, config) {
     const { hooks, log } = kernel;
