@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { crossedBoundaries } from "./boundaries.js";
+import { longLines } from "./long-lines.js";
 
 const STEPS = [
   ["format and lint", ["npx", "biome", "check", "--error-on-warnings", "."]],
@@ -14,10 +15,15 @@ const failed = STEPS.filter(([name, [command, ...args]]) => {
   return spawnSync(command, args, { stdio: "inherit" }).status !== 0;
 }).map(([name]) => name);
 
-process.stdout.write("import boundaries\n");
-const crossed = crossedBoundaries(".");
-for (const line of crossed) process.stdout.write(`  ${line}\n`);
-if (crossed.length > 0) failed.push("import boundaries");
+for (const [name, find] of [
+  ["import boundaries", crossedBoundaries],
+  ["lines of Markdown pages", longLines],
+]) {
+  process.stdout.write(`${name}\n`);
+  const found = find(".");
+  for (const line of found) process.stdout.write(`  ${line}\n`);
+  if (found.length > 0) failed.push(name);
+}
 
 process.stdout.write(failed.length === 0 ? "all clean\n" : `failed: ${failed.join(", ")}\n`);
 process.exitCode = failed.length === 0 ? 0 : 1;
