@@ -17,7 +17,7 @@ import {
   type SessionTotals,
   type TurnPlan,
 } from "@claudeway/ports";
-import { SessionOrder } from "@claudeway/scheduling";
+import { type Arrival, SessionOrder } from "@claudeway/scheduling";
 import type {
   Session,
   SessionForked,
@@ -176,6 +176,11 @@ export class Sessions {
     return { sessions: found.sessions.map(viewOf), total: found.total, page, limit };
   }
 
+  /** Joins the order of the session's prompts, as one arrives. */
+  arrive({ keyId }: Caller, id: string): Arrival {
+    return this.#arrived.join(`${keyId} ${id}`);
+  }
+
   /**
    * Begins the session's next turn under the id `turnId`. Throws CONFLICT while a call of the session waits for a
    * decision, unless that is to be withdrawn.
@@ -186,15 +191,15 @@ export class Sessions {
     request: ExtendedRequest<"session-turn-request">,
     turnId: string,
     storeFiles?: StoreFiles,
+    arrival = this.arrive(caller, id),
   ): Promise<Turn> {
-    const { before, leave } = this.#arrived.join(`${caller.keyId} ${id}`);
     try {
       const session = await this.owned(caller, id);
       await this.#admitWorkdir(session);
       const options = await this.parts.options.read(request, session.keyId, session.options);
       if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
       await storeFiles?.(session);
-      await before;
+      await arrival.before;
       return this.parts.turns.start({
         info: { ...turnInfo(session, turnId), metadata: request.metadata },
         plan: {
@@ -208,7 +213,7 @@ export class Sessions {
         restartConversation: request.restart_conversation,
       });
     } finally {
-      leave();
+      arrival.leave();
     }
   }
 

@@ -13,7 +13,7 @@ export {
   type LimitWaitsOptions,
   type TurnWithLimit,
 } from "./limit-waits.js";
-export { SessionOrder } from "./order.js";
+export { type Arrival, SessionOrder } from "./order.js";
 export { Polling } from "./polling.js";
 export { shuttingDown, TurnQueue, UNQUEUED } from "./queue.js";
 export { NEVER_SUSPENDED, TurnSlot } from "./turn-slot.js";

@@ -1,6 +1,14 @@
 import { queueFull } from "./queue.js";
 import { unlessAborted } from "./unless-aborted.js";
 
+/** A place in a session's order. */
+export interface Arrival {
+  /** Resolves when all that joined earlier have left; undefined: there are none. */
+  readonly before: Promise<void> | undefined;
+  /** Leaves for good; again, it does nothing. */
+  readonly leave: () => void;
+}
+
 /** Runs the turns of a session one at a time, in the order of their arrival. */
 export class SessionOrder {
   /** For each session, a promise that resolves when its last turn so far has left. */
@@ -36,8 +44,8 @@ export class SessionOrder {
     return leave;
   }
 
-  /** Joins at once. `before` resolves when all that joined earlier have left; undefined: there are none. */
-  join(sessionId: string): { readonly before: Promise<void> | undefined; readonly leave: () => void } {
+  /** Joins at once. Who has joined must leave: later ones wait for that. */
+  join(sessionId: string): Arrival {
     const before = this.#tails.get(sessionId);
     let leave: () => void = () => undefined;
     const left = new Promise<void>((resolve) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type ClaimedTurn, GatewayError, type IdempotencyClaim, type PassingOn } from "@claudeway/ports";
+import type { Arrival } from "@claudeway/scheduling";
 import type { Logger } from "pino";
 import { claimTurn } from "../turns/idempotency.js";
 import type { Records } from "../turns/request.js";
@@ -14,8 +15,14 @@ export interface StartedTurn {
   readonly detach: boolean;
 }
 
-/** Begins the turn with this id. */
-export type BeginTurn = (turnId: string) => Promise<Turn>;
+/** Begins the turn with this id, at its place if it has one. */
+export type BeginTurn = (turnId: string, arrival?: Arrival) => Promise<Turn>;
+
+export interface StartOptions {
+  readonly turnId?: string;
+  /** Takes the turn's place in an order before its key is claimed. */
+  readonly arrive?: () => Arrival;
+}
 
 /** Starts the turns of requests. A request with a used `Idempotency-Key` joins its existing turn. */
 export class TurnStarter {
@@ -36,7 +43,7 @@ export class TurnStarter {
     ctx: GatewayContext,
     body: { readonly detach: boolean },
     begin: BeginTurn,
-    turnId: string = ctx.state.passed?.turnId ?? randomUUID(),
+    { turnId = ctx.state.passed?.turnId ?? randomUUID(), arrive }: StartOptions = {},
   ): Promise<StartedTurn> {
     const idempotencyKey = keyOf(ctx);
     if (idempotencyKey === undefined) {
@@ -46,18 +53,19 @@ export class TurnStarter {
       return { view: this.views.follow(turn), detach };
     }
     const { keyId } = callerOf(ctx);
-    const request = {
-      keyId,
-      route: routeOf(ctx),
-      idempotencyKey,
-      body: ctx.request.rawBody ?? "",
-    };
-    const claimed = await claimTurn(this.records, request, turnId);
-    if ("turnId" in claimed) {
+    const request = { keyId, route: routeOf(ctx), idempotencyKey, body: ctx.request.rawBody ?? "" };
+    const arrival = arrive?.();
+    try {
+      const claimed = await claimTurn(this.records, request, turnId);
+      if ("claim" in claimed)
+        return { view: await this.#beginClaimed(claimed.claim, (id) => begin(id, arrival)), detach: true };
+      // The request that claimed it may have arrived later, and wait for this one.
+      arrival?.leave();
       const view = (await this.#beginning.get(claimed.turnId)) ?? (await this.#find(keyId, claimed));
       return { view, detach: true };
+    } finally {
+      arrival?.leave();
     }
-    return { view: await this.#beginClaimed(claimed.claim, begin), detach: true };
   }
 
   /** Throws `Elsewhere` if another node runs the turn, or is about to begin it. */

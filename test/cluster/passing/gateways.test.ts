@@ -92,6 +92,48 @@ describe("two gateways on one ledger", () => {
     expect(two.owner.engine.ran.map(({ prompt }) => prompt)).to.deep.equal(["one", "two", "three"]);
   });
 
+  it("begin them in that order, too, where some of them claim an Idempotency-Key first", async () => {
+    const id = await two.session();
+    const claims: (() => void)[] = [];
+    two.claiming = () => new Promise<void>((resolve) => claims.push(resolve));
+    const first = two.post(`/session/${id}`, { prompt: "one" }, two.owner, { "idempotency-key": "first" });
+    await eventually("it claims the key", () => claims.length === 1);
+    const second = two.post(`/session/${id}`, { prompt: "two" }, two.owner);
+    // Long enough for it to begin if it did not wait.
+    await sleep(200);
+    claims[0]?.();
+    await Promise.all([first, second]);
+    expect(two.owner.engine.ran.map(({ prompt }) => prompt)).to.deep.equal(["one", "two"]);
+  });
+
+  it("let a prompt go on whose key a request claimed first that arrived later", async () => {
+    const id = await two.session();
+    const key = { "idempotency-key": "twice" };
+    const post = () => two.post(`/session/${id}`, { prompt: "one" }, two.owner, key);
+    const claims: (() => void)[] = [];
+    two.claiming = () => new Promise<void>((resolve) => claims.push(resolve));
+    const first = post();
+    await eventually("it claims the key", () => claims.length === 1);
+    const second = post();
+    await eventually("it claims the key, too", () => claims.length === 2);
+    claims[1]?.();
+    await eventually("the later one has it", () => two.claims.length === 1);
+    claims[0]?.();
+    const answers = await Promise.all([first, second]);
+    expect(answers.map(({ status }) => status)).to.deep.equal([200, 200]);
+    expect(two.owner.engine.ran).to.have.lengthOf(1);
+  });
+
+  it("let later prompts begin where the key of an earlier one is refused", async () => {
+    const id = await two.session();
+    const post = (prompt: string, key?: string) =>
+      two.post(`/session/${id}`, { prompt }, two.owner, key === undefined ? {} : { "idempotency-key": key });
+    expect(await post("one", "used")).to.include({ status: 200 });
+    expect(await post("another", "used")).to.include({ status: 409 });
+    expect(await post("one", "not valid")).to.include({ status: 400 });
+    expect(await post("two")).to.include({ status: 200 });
+  });
+
   it("find a running turn, its stream and its end from both", async () => {
     const id = await two.session();
     const { body } = await two.post(`/session/${id}`, { prompt: "x" });

@@ -38,6 +38,8 @@ export class TwoGateways {
   readonly records = new Map<string, NodeRecord>();
   /** The looks for used and new keys. */
   readonly claims: IdempotencyClaim[] = [];
+  /** Awaited by each look for a key. */
+  claiming: () => Promise<unknown> = async () => undefined;
   readonly #claimed = new Map<string, NodeName>();
 
   private constructor(
@@ -159,6 +161,7 @@ export class TwoGateways {
   #ledgerOf(node: NodeName): Ledger {
     const { idempotency, ...books } = this.ledger;
     const claim: Ledger["idempotency"]["claim"] = async (claimed) => {
+      await this.claiming();
       const answer = await idempotency.claim(claimed);
       this.claims.push(claimed);
       if (answer === "new") this.#claimed.set(claimed.turnId, node);

@@ -19,7 +19,7 @@ export function taskRoutes(
     const caller = callerOf(ctx);
     const { storeFiles } = ctx.state;
     const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task", storeFiles });
-    await answerWithResult(ctx, await tasks.withId((id) => starter.start(ctx, body, begin, id)));
+    await answerWithResult(ctx, await tasks.withId((id) => starter.start(ctx, body, begin, { turnId: id })));
   });
   router.get("/tasks", async (ctx) => {
     ctx.body = (await tasks.list(callerOf(ctx), {
@@ -32,7 +32,7 @@ export function taskRoutes(
     const caller = callerOf(ctx);
     const { storeFiles } = ctx.state;
     const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task/stream", storeFiles });
-    const started = await tasks.withId((id) => starter.start(ctx, body, begin, id));
+    const started = await tasks.withId((id) => starter.start(ctx, body, begin, { turnId: id }));
     answerWithEvents(ctx, started, { mode: body.stream });
   });
 }
