@@ -39,7 +39,7 @@ import { createPluginServices } from "./offers.js";
 import { fileSecrets, ONE_NODE } from "./one-node.js";
 import type { GatewayParts } from "./services.js";
 import { loseBackground } from "./turns/background.js";
-import { bookLostTurns, writeMissingLines } from "./turns/lost.js";
+import { recordLostTurns, writeMissingLines } from "./turns/lost.js";
 
 /** Prefixes of the gateway's own routes. */
 export const OWN_PREFIXES = [
@@ -169,7 +169,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     if (cluster !== undefined) return [];
     if (ledger.afterCrash) await writeMissingLines({ ledger, audit });
     await loseBackground({ ledger, ownership, audit, log }, written);
-    return bookLostTurns({ ledger, audit, log }, source, written);
+    return recordLostTurns({ ledger, audit, log }, source, written);
   });
 
   // Unique per start: the guard of a killed gateway must not end the children of the next one.
@@ -250,8 +250,8 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     () => kernel.status().map(({ name, startedMs }) => ({ name, ms: startedMs, steps: [] })),
   );
   opened.add("gateway", () => gateway.close());
-  const bookLost = async (turns: readonly TurnRecord[]) => {
-    const found = await bookLostTurns({ ledger, audit, log }, source, written, turns);
+  const recordLost = async (turns: readonly TurnRecord[]) => {
+    const found = await recordLostTurns({ ledger, audit, log }, source, written, turns);
     // What fails is withdrawn by the next sweep.
     await Promise.allSettled(found.map(({ turn }) => approvalService.withdrawAll(turn.id)));
     for (const { turn, outcome } of found) kernel.notify("afterExecute", turn, outcome);
@@ -259,14 +259,14 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const recover = async (sessionId: string, claim: Claim) => {
     const taken: Ownership = { ...ONE_NODE, claim: async () => ({ at: "here", claim }) };
     await loseBackground({ ledger, ownership: taken, audit, log }, written, sessionId);
-    await bookLost(await ledger.nodes.lostTurns(sessionId));
+    await recordLost(await ledger.nodes.lostTurns(sessionId));
   };
   const endProcesses = () => source.endLeftovers(marker);
   const wasKilled = await cluster?.join({
     ...gateway.services,
     engine,
     guard,
-    bookLost,
+    recordLost,
     recover,
     endProcesses,
   });

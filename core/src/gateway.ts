@@ -85,7 +85,7 @@ export class Gateway {
     this.#authentication = new Authentication(kernel, new Doorkeeper(this.services.keyring, this.#guesses));
     this.#addresses = new ClientAddresses(this.#config.trusted_proxies);
     this.#bodies = new BodyBounds(this.#config.limits);
-    this.#sockets = this.#openSockets();
+    this.#sockets = this.#createSockets();
     const handlers = { request: this.#chain().callback(), webSocket: this.#sockets.upgrade };
     this.#server = createHttpServer(handlers, this.#config.limits);
     if (parts.passing !== undefined) this.#unanswered = new UnansweredRequests(this.#server);
@@ -101,10 +101,10 @@ export class Gateway {
     const { body_bytes: maxFieldBytes } = this.#config.limits;
     const parseJson = jsonBody();
     const routes = this.#routes();
-    // Mounted before the JSON parser: the approval page posts a form, and uploads are files.
-    const page = new Router<GatewayState>();
-    approvalPage(page, this.parts.approvalService);
-    uploadRoute(page, this.services.files);
+    // Before the JSON parser: the approval page posts a form, and uploads are files.
+    const unparsed = new Router<GatewayState>();
+    approvalPage(unparsed, this.parts.approvalService);
+    uploadRoute(unparsed, this.services.files);
     const app = new Koa<GatewayState>();
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
     app.use(completedRequests({ kernel, audit, addresses: this.#addresses }));
@@ -127,20 +127,18 @@ export class Gateway {
     if (passing !== undefined) app.use(passOn(passing, routes));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
-    app.use(routesTo(["link", "upload"], page));
+    app.use(routesTo(["link", "upload"], unparsed));
     app.use(
       promptForms({ ...this.services.files, uploads: this.services.uploads, maxFieldBytes }, parseJson),
     );
     app.use(routes.routes());
-    app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }, kernel));
+    app.use(notAllowed({ stack: [...routes.stack, ...unparsed.stack] }, kernel));
     return app;
   }
 
   #routes(): Router<GatewayState> {
-    const { ledger, log, kernel } = this.parts;
-    const { requestFields } = kernel;
+    const { ledger, log, kernel, passing } = this.parts;
     const router = new Router<GatewayState>();
-    const { passing } = this.parts;
     const views = new TurnViews(this.services.turns, ledger, passing);
     const starter = new TurnStarter({ ...this.parts, keys: this.services.keys }, views, log, passing);
     rootRoute(router, { version: this.options.version, routes: kernel.routes });
@@ -154,8 +152,8 @@ export class Gateway {
       log,
     });
     modelRoutes(router, this.services.models);
-    taskRoutes(router, this.services.tasks, starter, requestFields);
-    sessionRoutes(router, this.services.sessions, starter, requestFields);
+    taskRoutes(router, this.services.tasks, starter, kernel.requestFields);
+    sessionRoutes(router, this.services.sessions, starter, kernel.requestFields);
     fileRoutes(router, this.services.files);
     turnRoutes(router, views, this.parts.approvalService);
     approvalRoutes(router, this.parts.approvalService);
@@ -166,7 +164,7 @@ export class Gateway {
   /**
    * WebSocket upgrades bypass Koa, so this repeats the chain's steps for them: authentication, limits, plugin hooks.
    */
-  #openSockets(): TaskSockets {
+  #createSockets(): TaskSockets {
     const { kernel, audit, log } = this.parts;
     return new TaskSockets({
       authentication: this.#authentication,
@@ -186,6 +184,7 @@ export class Gateway {
     });
   }
 
+  /** What the request belongs to if its route needs no key: the clients of such routes are slowed down. */
   #openRoutes(ctx: GatewayContext): OpenRoutes | undefined {
     const { access, to, mount } = ctx.state.destination;
     if (access !== "none") return undefined;

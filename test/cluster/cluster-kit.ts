@@ -37,7 +37,7 @@ export class NotedWork implements NodeWork {
     return this.running.has(turnId);
   }
 
-  async bookLost(turns: readonly TurnRecord[]): Promise<void> {
+  async recordLost(turns: readonly TurnRecord[]): Promise<void> {
     this.lost.push(...turns.map(({ id }) => id));
   }
 

@@ -18,7 +18,7 @@ describe("turns that no process works on", () => {
 
   /** What a node books, or resumes, is no longer found. */
   function writeDown({ work }: TestNode): void {
-    work.bookLost = async (turns) => {
+    work.recordLost = async (turns) => {
       for (const { id } of turns) {
         work.lost.push(id);
         const at = test.shared.running.findIndex((turn) => turn.id === id);

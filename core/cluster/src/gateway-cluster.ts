@@ -129,7 +129,7 @@ export class GatewayCluster implements Cluster {
       { book, ownTurns, ownership, timing: this.#timing, clock: this.#clock, log },
       {
         isRunning: (turnId) => work.isRunning(turnId),
-        bookLost: (turns) => work.bookLost(turns),
+        recordLost: (turns) => work.recordLost(turns),
         goOn: (turnId) => work.goOn(turnId),
         resumes: () => this.condition === "up",
       },

@@ -11,7 +11,7 @@ export interface NodeWork {
   /** Ends the idle process of a session that is about to be freed. False: what was said in it could not be saved. */
   letGo(sessionId: string): Promise<boolean>;
   isRunning(turnId: string): boolean;
-  bookLost(turns: readonly TurnRecord[]): Promise<void>;
+  recordLost(turns: readonly TurnRecord[]): Promise<void>;
   /** Records what an earlier owner of a session left open. */
   recover(sessionId: string, claim: Claim): Promise<void>;
   /** Resumes a parked turn, whose session is this node's now. */
@@ -35,7 +35,7 @@ export function nodeWork(parts: NodeParts): NodeWork {
       return (await engine.saved?.(sessionId)) !== false;
     },
     isRunning: (turnId) => turns.get(turnId) !== undefined,
-    bookLost: (found) => parts.bookLost(found),
+    recordLost: (found) => parts.recordLost(found),
     recover: (sessionId, claim) => parts.recover(sessionId, claim),
     goOn: (turnId) => resumption.goOn(turnId),
     mayWork: (leftMs) => guard?.mayWork?.(leftMs),

@@ -17,7 +17,7 @@ export interface UndertakerOptions {
 /** What the gateway does with turns that are found. */
 export interface FoundTurns {
   isRunning(turnId: string): boolean;
-  bookLost(turns: readonly TurnRecord[]): Promise<void>;
+  recordLost(turns: readonly TurnRecord[]): Promise<void>;
   /** Resumes a parked turn whose session is this node's. */
   goOn(turnId: string): Promise<void>;
   /** Whether parked turns may go on here: not while the gateway drains. */
@@ -58,7 +58,7 @@ export class Undertaker {
   async look(term: Term): Promise<void> {
     const { book } = this.options;
     const lost = await book.lostTurns();
-    if (lost.length > 0 && term.lasts) await this.found.bookLost(lost);
+    if (lost.length > 0 && term.lasts) await this.found.recordLost(lost);
     if (term.lasts) await this.#bookUnrun(term);
     if (term.lasts && this.found.resumes()) await this.#resume(term);
   }
@@ -68,7 +68,7 @@ export class Undertaker {
     const unrun = open.filter(({ id }) => !this.found.isRunning(id));
     const certain = unrun.filter(({ id }) => this.#suspects.has(id));
     this.#suspects = new Set(unrun.map(({ id }) => id));
-    if (certain.length > 0) await this.found.bookLost(certain);
+    if (certain.length > 0) await this.found.recordLost(certain);
   }
 
   async #resume(term: Term): Promise<void> {

@@ -135,12 +135,11 @@ export function createHooks() {
     /** Observer. A turn ended, for whatever reason, and is recorded unless the ledger failed. Not called when it parks. */
     afterExecute: new AsyncParallelHook<[TurnInfo, TurnOutcome]>(["turn", "outcome"]),
     /**
-     * Observer. A turn that ended without a cost, because the price of its model was unknown, has one at the price that
-     * was learned since. The usage is its whole usage. The ledger's
-     * totals stay as they were.
+     * Observer. A turn that ended without a cost, because the price of its model was unknown, has one at a price that was
+     * learned later. The usage is all that the turn used. The ledger's totals do not change.
      */
     usagePriced: new AsyncParallelHook<[TurnInfo, TurnUsage]>(["turn", "usage"]),
-    /** Observer. A share of a budget is used up; a plugin with `quota` said so. */
+    /** Observer. A share of a budget is used up, as a plugin with `quota` reports. */
     budgetWarning: new AsyncParallelHook<[BudgetWarning]>(["warning"]),
     /** Observer. A request was answered, or its client disconnected. */
     requestCompleted: new AsyncParallelHook<[CompletedRequest]>(["request"]),

@@ -137,7 +137,7 @@ export class Kernel {
   notify<Name extends keyof ObserverCalls>(name: Name, ...args: ObserverCalls[Name]): void {
     const observers: { [N in keyof ObserverCalls]: ObserverHook<ObserverCalls[N]> } = this.hooks;
     const hook: ObserverHook<ObserverCalls[Name]> = observers[name];
-    if (hook.isUsed()) hook.callAsync(...args, nobodyWaits);
+    if (hook.isUsed()) hook.callAsync(...args, ignoreResult);
   }
 
   /** Runs the `closing` hook, the plugins' last chance to clean up, within a deadline. Never rejects. */
@@ -298,4 +298,4 @@ export class Kernel {
   }
 }
 
-function nobodyWaits(): void {}
+function ignoreResult(): void {}

@@ -39,8 +39,8 @@ export interface Ownership {
   /** To which node sessions belong that are created here; undefined on one machine. Throws UNAVAILABLE once it is fenced. */
   readonly owner: NewOwner | undefined;
   /**
-   * Takes the session if it is free or this node's own; tells who has it otherwise. A session that does not exist is
-   * "here": what follows finds that out. Rejects with UNAVAILABLE once this node is fenced.
+   * Takes the session if it is free or this node's own; otherwise reports who has it. A session that does not
+   * exist is "here": the caller finds that out. Rejects with UNAVAILABLE once this node is fenced.
    */
   claim(sessionId: string): Promise<Place>;
   /** The claim, if this node has the session now. */
@@ -70,7 +70,7 @@ export interface Singletons {
   lead(name: string, work: (lost: AbortSignal) => Promise<void>, stop: AbortSignal): Promise<void>;
 }
 
-/** How long whoever failed so often has to wait, in ms. */
+/** The wait after so many failures, in ms. */
 export type WaitAfter = (failures: number) => number;
 
 /** Refused attempts, such as to log in, over all nodes. No method rejects: while the database is away, nothing is known. */

@@ -245,7 +245,7 @@ export interface SessionListener {
   tasks(sessionId: string, running: readonly BackgroundTask[]): void;
   /** Background work was stopped before it finished. */
   lost(sessionId: string, tasks: readonly LostTask[]): void;
-  /** Whether anybody wants events of this kind from outside the session's turns. `after`: its latest turn. */
+  /** Whether a client or a plugin listens to events of this kind from outside the session's turns. `after`: its latest turn. */
   wants(kind: EventKind, after: TurnInfo): boolean;
   /** Something happened in a session outside its turns, for example in a background subagent. */
   event(event: EngineEvent, after: TurnInfo): void;

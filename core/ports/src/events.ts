@@ -29,8 +29,8 @@ export type WorkEvent =
 
 /** Receives what the engine reports. */
 export interface EventListener {
-  /** Whether anybody wants events of this kind at the moment. Building others is wasted work. */
+  /** Whether a client or a plugin listens to events of this kind now. Building others is wasted work. */
   wants(kind: EventKind): boolean;
-  /** Something happened; events of a kind that nobody wants are dropped. */
+  /** Something happened; events of a kind without a listener are dropped. */
   event(event: EngineEvent): void;
 }

@@ -60,7 +60,7 @@ export interface Totals {
   readonly tokens: Tokens;
   /** USD: the sum over the turns whose price is known. */
   readonly costUsd: number;
-  /** How many of the turns ended without a report: their tokens are those that were streamed. Counted by main model. */
+  /** How many of the turns have an estimated usage, see `TurnUsage`. Counted by main model. */
   readonly estimated: number;
   /**
    * How many of the turns are missing from `costUsd`, wholly or in part, for lack of a price. Counted by main model.
@@ -411,7 +411,7 @@ export interface PriceBook {
    */
   price(usage: TurnUsage, beside?: TurnUsage): Promise<TurnUsage>;
   /**
-   * Reports turns that ended without a cost, once a price that is learned from another turn's end tells it: each once, of
+   * Reports turns that ended without a cost, once the price of their model is learned from another turn's end: each once, of
    * the latest 10,000 turns. Replaces an earlier listener.
    */
   onPriced(listener: (turn: TurnInfo, usage: TurnUsage) => void): void;

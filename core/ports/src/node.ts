@@ -28,7 +28,7 @@ export interface NodeParts {
   readonly engine: Pick<Engine, "processes" | "keeps" | "background" | "release" | "saved">;
   readonly guard: ProcessGuard | undefined;
   /** Records turns that no process works on as lost. */
-  bookLost(turns: readonly TurnRecord[]): Promise<void>;
+  recordLost(turns: readonly TurnRecord[]): Promise<void>;
   /** Records what an earlier owner left open in a session that this node has just taken. */
   recover(sessionId: string, claim: Claim): Promise<void>;
   /** Kills all processes of this gateway's turns. */

@@ -79,7 +79,8 @@ export interface TurnUsage {
   /** USD; null if the CLI reported no cost and no price has been learned yet. */
   readonly costUsd: number | null;
   /**
-   * True if the CLI never reported: the tokens are those that were streamed, the price is learned from earlier turns.
+   * True if the CLI reported nothing, or not this turn alone: it ended without a result, broke off a message, or reported a
+   * background subagent with it. The tokens are then those that were heard, and a missing price is learned from earlier turns.
    */
   readonly estimated: boolean;
   readonly byModel: Readonly<Record<string, ModelShare>>;

@@ -63,7 +63,7 @@ export type WrittenSince = (
  * is what the gateway had received plus what the CLI itself recorded, since the CLI may have continued for a while. Resolves
  * to those that have not ended meanwhile.
  */
-export async function bookLostTurns(
+export async function recordLostTurns(
   { ledger, audit, log }: Pick<Records, "ledger" | "audit" | "log">,
   engine: Pick<EngineSource, "totalsAfterLoss" | "usageAfterLoss">,
   writtenSince: WrittenSince = async () => undefined,

@@ -11,7 +11,7 @@ export interface TurnProgress {
   /** With `stopped`: what the caller gets instead of that. */
   refusal?: Refusal | undefined;
   slot: TurnSlot | undefined;
-  /** The tool calls that wait for a decision; undefined if none can. */
+  /** Decides the turn's tool calls, and knows which of them wait; undefined if none can wait. */
   calls: TurnCalls | undefined;
   /** Milliseconds spent waiting for the session's earlier turns; time in the queue is in `slot`. */
   waitedMs: number;

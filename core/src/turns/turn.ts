@@ -21,8 +21,8 @@ import { TurnRecorder } from "./turn-recorder.js";
  * One run of a turn, from its arrival, or from its resumption, until it ends or parks. Prompts of HTTP routes and plugins,
  * and the turns that the CLI begins by itself, all run through this class.
  *
- *   beforeExecute → earlier turns of the session → queue → preparation (spawn) → engine ⇄ (approve → ApprovalService)
- *     → conclusion (ledger and audit log → afterExecute)
+ *   beforeExecute → earlier turns of the session → queue → preparation (spawn) → engine ⇄ `TurnCalls` (approve →
+ *     ApprovalService) → conclusion (ledger and audit log → afterExecute)
  *
  * A turn that parks stays open in the ledger. When its call is decided or expires, or its usage limit is lifted,
  * `Resumption` starts another `Turn` with the same id and `request.continues` set.
@@ -38,10 +38,10 @@ export class Turn {
   readonly #preparation: TurnPreparation;
   readonly #conclusion: TurnConclusion;
   #running = false;
-  #answered: () => void = () => undefined;
+  #noteAnswer: () => void = () => undefined;
   /** Resolves when the model begins to answer. */
   readonly answered = new Promise<undefined>((resolve) => {
-    this.#answered = () => resolve(undefined);
+    this.#noteAnswer = () => resolve(undefined);
   });
 
   constructor(
@@ -99,8 +99,8 @@ export class Turn {
     const earlierTurns = this.context.waitForEarlierTurns(this.info.sessionId, this.#stop.signal, resumed);
     earlierTurns.catch(() => undefined);
     try {
-      await (resumed ? this.#goOn(earlierTurns) : this.#begin(earlierTurns));
-      return await this.#conclusion.conclude(await this.#admitted(resumed));
+      await (resumed ? this.#resume(earlierTurns) : this.#begin(earlierTurns));
+      return await this.#conclusion.conclude(await this.#runInQueue(resumed));
     } catch (error) {
       return await this.#conclusion.fail(error);
     } finally {
@@ -129,13 +129,14 @@ export class Turn {
     await this.context.checkParked(info.sessionId, withdrawPending);
   }
 
-  async #goOn(earlierTurns: Promise<unknown>): Promise<void> {
+  /** Records that a parked turn runs again, after the session's earlier turns. */
+  async #resume(earlierTurns: Promise<unknown>): Promise<void> {
     await earlierTurns;
     await this.#recorder.goOn();
   }
 
   /** Runs the turn when the queue has a place for it. `resumed`: it had a place before it was parked. */
-  async #admitted(resumed: boolean): Promise<EngineResult> {
+  async #runInQueue(resumed: boolean): Promise<EngineResult> {
     const slot = this.#slotIn(this.context.queue);
     await slot.begin(resumed);
     this.#running = true;
@@ -148,11 +149,11 @@ export class Turn {
 
   async #execute(slot: TurnSlot): Promise<EngineResult> {
     const unresolved = await this.#recorder.unresolved();
-    const turn = await this.#preparation.prepare(slot, unresolved);
+    const prepared = await this.#preparation.prepare(slot, unresolved);
     const budget = this.#watchBudget(this.#progress.plan.maxBudgetUsd);
     try {
-      if (turn.promptSent) await this.#recorder.unpark();
-      return await runWithFailover(turn, {
+      if (prepared.promptSent) await this.#recorder.unpark();
+      return await runWithFailover(prepared, {
         context: this.context,
         spawn: (account) => this.#preparation.spawnPlan(account),
         listener: this.#listener(budget, unresolved),
@@ -248,7 +249,7 @@ export class Turn {
       settledUnresolved: () => this.#recorder.settledUnresolved(unresolved),
       text: (delta) => this.#events.emit({ type: "text", delta }),
       usage: (usage) => {
-        this.#answered();
+        this.#noteAnswer();
         this.#recorder.usage(usage);
         budget.usage(usage);
         if (this.#events.wants("usage")) this.#events.reportUsage(usage);

@@ -13,7 +13,7 @@ import { workdirLimits } from "#core/folders.js";
 import { fileSecrets } from "#core/one-node.js";
 import { Services } from "#core/services.js";
 import { loseBackground } from "#core/turns/background.js";
-import { bookLostTurns } from "#core/turns/lost.js";
+import { recordLostTurns } from "#core/turns/lost.js";
 import type { Turn } from "#core/turns/turn.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { configOf } from "#testing/setup.js";
@@ -112,7 +112,7 @@ describe("a turn of a node whose sessions may go to another one", () => {
   async function undertake(): Promise<readonly string[]> {
     const records = { ledger, ownership: two.ownership, audit, log };
     await loseBackground(records, async () => undefined);
-    return (await bookLostTurns(records, LOSS)).map(({ turn }) => turn.id);
+    return (await recordLostTurns(records, LOSS)).map(({ turn }) => turn.id);
   }
   const linesOf = async () => {
     await audit.flush();

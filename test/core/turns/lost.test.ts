@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { KnownSecrets } from "#config/known-secrets.js";
 import { ONE_NODE } from "#core/one-node.js";
 import { loseBackground } from "#core/turns/background.js";
-import { bookLostTurns, type WrittenSince } from "#core/turns/lost.js";
+import { recordLostTurns, type WrittenSince } from "#core/turns/lost.js";
 import { NO_USAGE } from "#core/turns/usage.js";
 import { reportedUsage } from "#engine-claude/usage.js";
 import { openAudit } from "#ledger-sqlite/audit-files.js";
@@ -137,7 +137,7 @@ describe("what a subagent had used when a gateway was killed between two turns",
     };
     try {
       await loseBackground({ ledger, ownership: ONE_NODE, audit, log }, writtenSince);
-      await bookLostTurns({ ledger, audit, log }, engine, writtenSince);
+      await recordLostTurns({ ledger, audit, log }, engine, writtenSince);
       const { turns } = await ledger.turns.listBySession(TURN.sessionId, { page: 1, limit: 10 });
       return { turns, asked, uncharged: await ledger.sessions.uncharged() };
     } finally {
