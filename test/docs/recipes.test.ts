@@ -24,7 +24,7 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 describe("docs/recipes.md", function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   let gateway: TestGateway;
   let work: string;
 
