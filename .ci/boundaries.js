@@ -5,38 +5,38 @@ import { importCycles } from "./cycles.js";
 // Imports point one way: cli, testing → engine-claude, ledger-sqlite, cluster → core, ledger → kernel, conversations, events, scheduling, workdirs, pages → ports; plugins and what they share → the author's API.
 const RULES = [
   {
-    room: /^core\/conversations\/src\//,
+    within: /^core\/conversations\/src\//,
     forbidden: /^@claudeway\/(?!(ports|workdirs|schemas)$)|^claudeway$/,
   },
   {
-    room: /^core\/(ledger|events|scheduling|workdirs|pages)\/src\//,
+    within: /^core\/(ledger|events|scheduling|workdirs|pages)\/src\//,
     forbidden: /^@claudeway\/(?!(ports|schemas)$)|^claudeway$/,
   },
   {
-    room: /^core\/cluster\/src\//,
+    within: /^core\/cluster\/src\//,
     forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/,
   },
-  { room: /^core\/kernel\/src\//, forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/ },
-  { room: /^core\/ports\/src\//, forbidden: /^@claudeway\/(?!schemas$)|^claudeway$|^(\.\.\/)+/ },
+  { within: /^core\/kernel\/src\//, forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/ },
+  { within: /^core\/ports\/src\//, forbidden: /^@claudeway\/(?!schemas$)|^claudeway$|^(\.\.\/)+/ },
   {
-    room: /^core\/src\//,
+    within: /^core\/src\//,
     forbidden:
       /^(@claudeway\/(plugin|engine|ledger)-|@claudeway\/(core|cluster|testing|ledger$)|claudeway$)|\/plugins\//,
   },
   {
-    room: /^core\/(engine|ledger)-[^/]+\/src\//,
+    within: /^core\/(engine|ledger)-[^/]+\/src\//,
     forbidden: /^@claudeway\/(?!(core\/(host|marker)|ledger|ports|config|schemas)$)|^claudeway$/,
   },
-  { room: /^core\/(cli|testing)\/src\//, forbidden: /^@claudeway\/plugin-|\/plugins\// },
-  { room: /^config\/src\//, forbidden: /^@claudeway\/(?!schemas$)/ },
-  { room: /^schemas\/src\//, forbidden: /^@claudeway\// },
+  { within: /^core\/(cli|testing)\/src\//, forbidden: /^@claudeway\/plugin-|\/plugins\// },
+  { within: /^config\/src\//, forbidden: /^@claudeway\/(?!schemas$)/ },
+  { within: /^schemas\/src\//, forbidden: /^@claudeway\// },
   {
-    room: /^(plugins\/(examples\/)?[^/]+\/(src|web)|core\/cli\/templates)\//,
+    within: /^(plugins\/(examples\/)?[^/]+\/(src|web)|core\/cli\/templates)\//,
     forbidden: /^@claudeway\/(?!core$|testing$|chat$|messenger$)|^(\.\.\/)+(core|config|schemas|plugins)\//,
   },
-  { room: /^plugins\/shared\/[^/]+\/src\//, forbidden: /^@claudeway\/(?!core$)|^claudeway$|\/plugins\// },
+  { within: /^plugins\/shared\/[^/]+\/src\//, forbidden: /^@claudeway\/(?!core$)|^claudeway$|\/plugins\// },
   // Built files go by an alias of package.json's `imports`, so that a move changes one line.
-  { room: /^(test|bench)\//, forbidden: /^(\.\.\/)+(core|config|schemas|plugins)\/.*dist\// },
+  { within: /^(test|bench)\//, forbidden: /^(\.\.\/)+(core|config|schemas|plugins)\/.*dist\// },
 ];
 const SKIPPED = new Set(["node_modules", "dist", "bundle", ".git"]);
 const IMPORT = /(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
@@ -45,7 +45,7 @@ const IMPORT = /(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
 export function crossedBoundaries(root) {
   const files = sources(root, "");
   const crossed = files.flatMap((file) =>
-    RULES.filter(({ room }) => room.test(file)).flatMap(({ forbidden }) =>
+    RULES.filter(({ within }) => within.test(file)).flatMap(({ forbidden }) =>
       importsOf(join(root, file))
         .filter((target) => forbidden.test(target))
         .map((target) => `${file} imports ${target}`),
