@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { endianness, tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 
@@ -95,6 +105,10 @@ function refuse(compare: number, value: number): Instruction[] {
 const FILE = "9";
 /** Of its folder's name. */
 const PREFIX = "claudeway-seccomp-";
+/** What the names of notes begin with; then the start of the gateway whose notes they are. */
+const NOTE = "filter-";
+/** Of all processes with its pid, this one. */
+const START = `${process.pid}-${performance.timeOrigin}`;
 /** Killed before the gateway, and before programs beside it, where the machine has no memory left. */
 const OOM_SCORE = 500;
 
@@ -103,11 +117,17 @@ export class Seccomp {
   readonly #filter = syscallFilter();
   /** Where the filter is, once it was needed. */
   #file: string | undefined;
+  /** Names the file's folder. */
+  #note: string | undefined;
 
-  /** @param folder one of the gateway's own, which notes where the filter is: a gateway that was killed leaves it there */
+  /**
+   * @param folder one of the gateway's own, which notes where the filter is: a gateway that was killed leaves it there. While
+   *   settings change, two instances have it.
+   */
   constructor(private readonly folder: string) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.close();
+    for (const name of readdirSync(folder))
+      if (name.startsWith(NOTE) && !name.startsWith(`${NOTE}${START}`)) removeNoted(join(folder, name));
   }
 
   /** Whether system calls are filtered: for other machines no filter is known. */
@@ -130,37 +150,45 @@ export class Seccomp {
   }
 
   close(): void {
+    if (this.#note !== undefined) removeNoted(this.#note);
+    this.#note = undefined;
     this.#file = undefined;
-    try {
-      const noted = readFileSync(this.#note, "utf8");
-      if (basename(dirname(noted)).startsWith(PREFIX))
-        rmSync(dirname(noted), { recursive: true, force: true });
-      rmSync(this.#note);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
-  }
-
-  get #note(): string {
-    return join(this.folder, "filter-file");
   }
 
   /** Made anew where something has tidied up temporary files: without it, no CLI would start any more. */
   #place(): string {
     if (this.#filter === undefined) return "/dev/null";
-    if (this.#file === undefined || !existsSync(this.#file)) this.#file = this.#write(this.#filter);
+    if (this.#file === undefined || !isOwn(this.#file)) this.#file = this.#write(this.#filter);
     return this.#file;
   }
 
   /** The user of a CLI may be another one, who can't reach the gateway's own folders, whatever the gateway's umask. */
   #write(filter: Buffer): string {
+    this.close();
     const folder = makeFolder(tmpdir()) ?? mkdtempSync(join(this.folder, PREFIX));
     const file = join(folder, "filter");
+    this.#note = join(this.folder, `${NOTE}${START}.${basename(folder)}`);
     writeFileSync(this.#note, file);
     writeFileSync(file, filter);
     chmodSync(file, 0o644);
     chmodSync(folder, 0o711);
     return file;
+  }
+}
+
+/** Whether it is there, and not what another user has put where its folder was. */
+function isOwn(file: string): boolean {
+  return lstatSync(dirname(file), { throwIfNoEntry: false })?.uid === process.getuid?.() && existsSync(file);
+}
+
+/** Removes the folder that a note names, and the note. */
+function removeNoted(note: string): void {
+  try {
+    const noted = readFileSync(note, "utf8");
+    if (basename(dirname(noted)).startsWith(PREFIX)) rmSync(dirname(noted), { recursive: true, force: true });
+    rmSync(note);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
   }
 }
 

@@ -1,6 +1,15 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { expect } from "chai";
 import { Seccomp, syscallFilter } from "#plugins/sandbox/seccomp.js";
@@ -130,11 +139,40 @@ describe("the filter of system calls", () => {
 
   it("that a killed gateway left is removed at its next start", () => {
     const folder = temporaryFolder("claudeway-filter-");
-    const [left = ""] = new Seccomp(folder).before().slice(-1);
+    const gateway = `import { Seccomp } from "#plugins/sandbox/seccomp.js";
+      process.stdout.write(new Seccomp(process.argv[1]).before().at(-1));
+      process.kill(process.pid, "SIGKILL");`;
+    const args = ["--conditions=unbundled", "--input-type=module", "-e", gateway, folder];
+    const left = spawnSync(process.execPath, args, { encoding: "utf8" }).stdout;
     expect(existsSync(left)).to.equal(true);
     new Seccomp(folder).close();
     expect(existsSync(dirname(left))).to.equal(false);
     expect(readdirSync(folder)).to.deep.equal([]);
+  });
+
+  it("stays for the CLIs of both instances while settings change, and is gone with the later one", () => {
+    const folder = temporaryFolder("claudeway-filter-");
+    const old = new Seccomp(folder);
+    const [before = ""] = old.before().slice(-1);
+    const renewed = new Seccomp(folder);
+    expect(existsSync(before), "a CLI is about to start with it").to.equal(true);
+    const [now = ""] = renewed.before().slice(-1);
+    old.close();
+    expect([before, now].map((file) => existsSync(file))).to.deep.equal([false, true]);
+    renewed.close();
+    expect(existsSync(dirname(now))).to.equal(false);
+    expect(readdirSync(folder)).to.deep.equal([]);
+  });
+
+  it("is made again where another user has put one of their own in its place", function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const [first = ""] = seccomp?.before().slice(-1) ?? [];
+    rmSync(dirname(first), { recursive: true });
+    mkdirSync(dirname(first));
+    writeFileSync(first, "theirs");
+    chownSync(dirname(first), 65534, 65534);
+    const [again = ""] = seccomp?.before().slice(-1) ?? [];
+    expect(syscallFilter()?.equals(readFileSync(again))).to.equal(true);
   });
 
   it("is known for x64 and arm64", () => {
