@@ -4,6 +4,8 @@ import type { OutputTask } from "./output-worker.js";
 
 /** A caller's schema may be slow to compile, and its patterns slow to match, on purpose too. In ms, from when its thread begins. */
 const MAX_CHECK_MS = 5000;
+/** How long its thread may take to begin, in ms: on a busy machine, loading its modules may take longer than most checks. */
+const MAX_BEGIN_MS = 60_000;
 /** The CLI gets a schema on its command line, where Linux allows 128 KiB. In characters of its JSON. */
 const MAX_SCHEMA_LENGTH = 65_536;
 /** Memory of a check, in MiB. */
@@ -42,10 +44,13 @@ async function run(task: OutputTask): Promise<string | undefined> {
   let late: NodeJS.Timeout | undefined;
   try {
     return await new Promise((resolve, reject) => {
-      const tooLong = () => reject(new Error(`the check took longer than ${MAX_CHECK_MS} ms`));
-      // Its first message says that it begins: on a busy machine, loading its modules may take longer than most checks.
+      const within = (ms: number) =>
+        setTimeout(() => reject(new Error(`the check took longer than ${ms} ms`)), ms);
+      late = within(MAX_BEGIN_MS);
+      // Its first message says that it begins.
       worker.once("message", () => {
-        late = setTimeout(tooLong, MAX_CHECK_MS);
+        clearTimeout(late);
+        late = within(MAX_CHECK_MS);
         worker.once("message", resolve);
       });
       worker.once("error", reject);
