@@ -1,6 +1,6 @@
 import { readdir, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { Refusal, type WorkdirRequest } from "@claudeway/core";
+import { Refusal, type TurnPlan, type WorkdirRequest } from "@claudeway/core";
 import { GitError } from "./git.js";
 import type { RepoRecord, RepoRecords } from "./records.js";
 import { isBranch, shown } from "./remote.js";
@@ -67,6 +67,20 @@ export class RepoWorkdirs {
     }
   }
 
+  /**
+   * Checks a turn's folders again: since its session began, a link may have taken the place of one, or the CLI may have got a
+   * sandbox. Throws a Refusal.
+   */
+  async checkAgain(
+    { workdir, options }: Pick<TurnPlan, "workdir" | "options">,
+    keyId: string,
+  ): Promise<void> {
+    // Tasks that name no folder have this one.
+    if (workdir !== this.parts.base) await this.#refuseOthers({ name: workdir, field: "workdir", keyId });
+    for (const name of options?.additionalDirs ?? [])
+      await this.#refuseOthers({ name, field: "additional_dirs", keyId });
+  }
+
   /** Removes the folder that was made for a one-shot task: the gateway keeps it for the plugin to remove. */
   async removeOfTask(workdir: string, id: string): Promise<void> {
     if (basename(workdir) === id && dirname(workdir) === this.parts.base)
@@ -103,7 +117,11 @@ export class RepoWorkdirs {
    * A key's repositories are its own, although they are below one folder. In a sandbox, none is open: a sync writes to it, and
    * a call that replaces a folder by a link meanwhile could have the gateway write where the call can't.
    */
-  async #refuseOthers({ name, field, keyId }: WorkdirRequest): Promise<void> {
+  async #refuseOthers({
+    name,
+    field,
+    keyId,
+  }: Pick<WorkdirRequest, "name" | "field" | "keyId">): Promise<void> {
     const { base, reposDir, records, isWalled } = this.parts;
     const real = await realPath(resolve(base, name));
     const realDir = await realPath(reposDir);

@@ -1,4 +1,12 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { definePlugin } from "@claudeway/core";
 import { expect } from "chai";
@@ -125,6 +133,17 @@ describe("a workdir of a repository", () => {
     expect((await start("repo:acme/tool", "other")).body["error"]).to.contain("synced with this key");
   });
 
+  it("is refused to a session whose folder was replaced by a link to another key's", async () => {
+    const folder = mkdtempSync(join(repos.host.root, "work-"));
+    const { session_id: id } = (await start(folder, "other")).body;
+    expect((await repos.request(`/session/${id}`, { prompt: "hello" }, "other")).status).to.equal(200);
+    rmdirSync(folder);
+    symlinkSync(path, folder);
+    const refused = await repos.request(`/session/${id}`, { prompt: "hello" }, "other");
+    expect(refused.body["error"]).to.match(/^workdir must not be, contain, or be inside/);
+    expect(refused.status).to.equal(400);
+  });
+
   it("needs the host where the name fits two repositories", async () => {
     const { host } = repos;
     host.create("mirror/acme/tool", { "a.txt": "mirror" });
@@ -158,7 +177,12 @@ describe("a synced folder as a workdir where the CLI runs in a sandbox", () => {
       const status = async (workdir: string) =>
         (await repos.request("/task", { prompt: "hello", workdir })).status;
       expect([await status(path), await status("repo:acme/tool")]).to.deep.equal([200, 200]);
+      const { session_id: id } = (await repos.request("/session/start", { workdir: path })).body;
       await repos.gateway.enable(walls);
+      const before = await repos.request(`/session/${id}`, { prompt: "hello" });
+      expect(before.body["error"], "of a session that began before").to.include(SYNCED);
+      expect(before.status).to.equal(403);
+      expect((await repos.request("/task", { prompt: "hello" })).status).to.equal(200);
       const link = join(repos.host.root, "link");
       symlinkSync(path, link);
       for (const workdir of [path, `${path}/`, join(path, "sub"), join(path, "../tool"), link]) {
