@@ -64,6 +64,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
     help: "Runs the Claude CLI's own login, with the configuration folder that the gateway uses.",
   },
   nodes: {
+    summary: "",
     help: "Lists the nodes of the cluster: their state, version, load and address.",
   },
   help: { help: "Lists the commands and flags." },

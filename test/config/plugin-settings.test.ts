@@ -204,7 +204,7 @@ describe("commands of plugins", () => {
 
   it("are named with the gateway's own", () => {
     expect(refusal({ argv: ["rpeos"] })).to.equal('unknown command "rpeos"; did you mean repos?');
-    expect(refusal({ argv: ["zzzzzz"] })).to.match(/known commands: serve, .*login, repos$/);
+    expect(refusal({ argv: ["zzzzzz"] })).to.match(/known commands: serve, .*login, nodes, repos$/);
   });
 });
 

@@ -60,7 +60,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "a command like none",
     { argv: ["fly"] },
-    'unknown command "fly"; known commands: serve, check, init, create-plugin, backup, restore, copy-ledger, login',
+    'unknown command "fly"; known commands: serve, check, init, create-plugin, backup, restore, copy-ledger, login, nodes',
   ],
   ["too many arguments", { argv: ["check", "a", "b"] }, "check must have no arguments; got 2"],
   [
@@ -71,7 +71,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "a key that slipped out of its flag",
     { argv: ["--keys", "a:hunter2,", "b:hunter3"] },
-    "command line: an argument (not shown) is neither a flag nor a command; known commands: serve, check, init, create-plugin, backup, restore, copy-ledger, login",
+    "command line: an argument (not shown) is neither a flag nor a command; known commands: serve, check, init, create-plugin, backup, restore, copy-ledger, login, nodes",
   ],
   // The environment.
   ["a port in words", { env: { PORT: "abc" } }, `PORT must be ${PORT}, got "abc"`],
