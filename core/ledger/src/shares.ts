@@ -49,6 +49,12 @@ export function book(usage: TurnUsage, model: string): Booked {
   return { tokens, costNano, estimated, unpriced, mainModel, shares: [main, ...others] };
 }
 
+/** The main model of usage that is of one model: `book` takes it whatever was asked for. Undefined for any other. */
+export function onlyModelOf({ byModel }: TurnUsage): string | undefined {
+  const [first, ...others] = Object.keys(byModel);
+  return others.length === 0 ? first : undefined;
+}
+
 /** Adds two parts of one turn; `first` is the earlier one and has the turn's model. */
 export function join(first: Booked, second: Booked): Booked {
   return sumUp(first.mainModel, first, second, 1);

@@ -5,6 +5,7 @@ import type {
   KeyTotals,
   ModelTotalsRow,
   Overview,
+  SessionTotals,
 } from "@claudeway/ports";
 import { usdOf } from "./money.js";
 import { type Grain, periodOf } from "./periods.js";
@@ -42,7 +43,7 @@ INSERT INTO session_models (session_seq, model, ${COUNTED}) VALUES (?, ?, ?, ?, 
 ON CONFLICT (session_seq, model) DO UPDATE SET ${addedTo("session_models")}`;
 
 const ADD_TO_SESSION = `
-UPDATE sessions SET input = input + ?, output = output + ?, cache_read = cache_read + ?, cache_write = cache_write + ?,
+UPDATE sessions SET cli_totals = coalesce(?, cli_totals), input = input + ?, output = output + ?, cache_read = cache_read + ?, cache_write = cache_write + ?,
   cost_nano = cost_nano + ?, estimated = estimated + ?, unpriced = unpriced + ?, last_used = max(last_used, ?)
 WHERE seq = ?`;
 
@@ -51,6 +52,8 @@ export interface BookedTo {
   readonly keyId: string;
   /** When the turn ended, in ms since 1970. */
   readonly ms: number;
+  /** What the CLI goes on from in the session; undefined: as before. */
+  readonly cliTotals: SessionTotals | undefined;
 }
 
 /** The totals: when a turn ends, it is added to its session and to its day, week, month and all time. */
@@ -61,10 +64,15 @@ export class TotalsTable {
    * `ahead`: usage of a parked turn, which is counted as a turn when it ends. Must run in the caller's transaction, at its
    * end.
    */
-  *add(booked: Booked, { sessionSeq, keyId, ms }: BookedTo, ahead: "ahead" | "turn" = "turn"): Work<void> {
+  *add(
+    booked: Booked,
+    { sessionSeq, keyId, ms, cliTotals }: BookedTo,
+    ahead: "ahead" | "turn" = "turn",
+  ): Work<void> {
     const count = ahead === "ahead" ? amountsOf : countsOf;
     const [, , ...whole] = count({ ...booked, model: booked.mainModel }, booked);
-    yield* this.sql.send(ADD_TO_SESSION, ...whole, ms, sessionSeq);
+    const kept = cliTotals === undefined ? null : JSON.stringify(cliTotals);
+    yield* this.sql.send(ADD_TO_SESSION, kept, ...whole, ms, sessionSeq);
     const periods = GRAINS.map((grain) => periodOf(grain, ms));
     for (const share of booked.shares)
       yield* this.sql.send(ADD_TO_SESSION_MODEL, sessionSeq, share.model, ...count(share, booked));

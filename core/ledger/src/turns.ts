@@ -31,7 +31,7 @@ import type { Row } from "./rows.js";
 import { integer, maybeText, text, toMs } from "./rows.js";
 import { changeModel, type Epoch, refuseOldEpoch } from "./sessions.js";
 import { sharesToJson } from "./share-json.js";
-import { type Booked, book, join, restOf, toUsage } from "./shares.js";
+import { type Booked, book, join, onlyModelOf, restOf, toUsage } from "./shares.js";
 import type { Sql, Work } from "./sql.js";
 import type { TotalsTable } from "./totals.js";
 import { bookedOf, SELECT_BOOKED, SELECT_TURN, toTurn, usageOf } from "./turn-row.js";
@@ -45,8 +45,8 @@ const PRICED_LATER = 10_000;
 const PROCESS = "pid = ?, start_time = ?, marker = ?";
 const SESSION_EPOCH = "(SELECT s.epoch FROM sessions s WHERE s.seq = session_seq)";
 const SAME_EPOCH = `epoch = ${SESSION_EPOCH}`;
-/** The turn with this number, if it is open and its session has not changed hands. */
-const OWN_EPOCH = `seq = ? AND "end" IS NULL AND ${SAME_EPOCH}`;
+/** The turn with this id, if it is open and its session has not changed hands. */
+const OWN_EPOCH = `id = ? AND "end" IS NULL AND ${SAME_EPOCH}`;
 
 export class TurnTable {
   /** Turns whose cost is known since the end of the turn with this id. */
@@ -113,19 +113,24 @@ export class TurnTable {
   }
 
   *recordUsage(turnId: string, usage: TurnUsage, child?: ChildNote): Work<void> {
-    const open = yield* this.sql.one(`SELECT seq, model FROM turns WHERE id = ? AND "end" IS NULL`, turnId);
-    if (open === undefined) return;
-    const used = columnsOf(book(usage, text(open, "model")));
-    const seq = integer(open, "seq");
+    const model = onlyModelOf(usage) ?? (yield* this.#modelOf(turnId));
+    if (model === undefined) return;
+    const used = columnsOf(book(usage, model));
     const changed = yield* child === undefined
-      ? this.sql.run(`UPDATE turns SET ${USED} WHERE ${OWN_EPOCH}`, ...used, seq)
+      ? this.sql.run(`UPDATE turns SET ${USED} WHERE ${OWN_EPOCH}`, ...used, turnId)
       : this.sql.run(
           `UPDATE turns SET ${USED}, ${PROCESS} WHERE ${OWN_EPOCH}`,
           ...used,
           ...placeOf(child),
-          seq,
+          turnId,
         );
     if (changed === 0) yield* this.#refuseFenced(turnId);
+  }
+
+  /** The model that a turn was asked of. */
+  *#modelOf(turnId: string): Work<string | undefined> {
+    const turn = yield* this.sql.one("SELECT model FROM turns WHERE id = ?", turnId);
+    return turn && text(turn, "model");
   }
 
   /** Throws a FencedError if the turn is open, under an epoch that is no longer its session's. */
@@ -203,8 +208,11 @@ export class TurnTable {
     yield* this.#heardOfAll(turnId);
     if (approvalId !== undefined)
       yield* this.sql.run("UPDATE approvals SET parked = 1, owed = 1 WHERE id = ?", approvalId);
-    yield* this.#keepTotals(sessionSeq, cliTotals);
-    yield* this.totals.add(now, { sessionSeq, keyId: text(turn, "key_id"), ms: toMs(at) }, "ahead");
+    yield* this.totals.add(
+      now,
+      { sessionSeq, keyId: text(turn, "key_id"), ms: toMs(at), cliTotals },
+      "ahead",
+    );
   }
 
   unpark(turnId: string): Work<void> {
@@ -339,7 +347,6 @@ export class TurnTable {
     );
     const sessionSeq = integer(turn, "session_seq");
     const rest = before === undefined ? booked : restOf(booked, before);
-    yield* this.#keepTotals(sessionSeq, cliTotals);
     const id = text(turn, "id");
     yield* this.quota.end(id, useOf(booked), ms);
     const learned = yield* this.prices.learn(booked);
@@ -349,7 +356,7 @@ export class TurnTable {
       this.#priced.set(id, yield* this.#nowPriced(learned));
     }
     if (model !== undefined) yield* changeModel(this.sql, sessionSeq, model);
-    yield* this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms });
+    yield* this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms, cliTotals });
   }
 
   /** Ended turns whose cost is known since the end of this one, with their usage; each is returned once. */
@@ -379,12 +386,6 @@ export class TurnTable {
       const costUsd = turn && (yield* this.prices.price(turn.usage)).costUsd;
       if (typeof costUsd === "number") yield* this.quota.correct(turnId, nanoOf(costUsd));
     }
-  }
-
-  *#keepTotals(sessionSeq: number, cliTotals: TurnEnding["cliTotals"]): Work<void> {
-    if (cliTotals === undefined) return;
-    const json = JSON.stringify(cliTotals);
-    yield* this.sql.send("UPDATE sessions SET cli_totals = ? WHERE seq = ?", json, sessionSeq);
   }
 }
 
