@@ -112,9 +112,12 @@ export class ProcessReader {
     return this.#ended === undefined && (this.#ownTurn || this.tasks.hasPending);
   }
 
-  /** Resolves when the CLI runs no turn of its own and is not about to begin one, or when its output has ended. */
-  quiet(): Promise<void> {
-    if (!this.isBusy) return Promise.resolve();
+  /**
+   * Resolves when the CLI runs no turn of its own and is not about to begin one, or when its output has ended. Undefined: that
+   * is so already.
+   */
+  quiet(): Promise<void> | undefined {
+    if (!this.isBusy) return undefined;
     return new Promise((resolve) => {
       this.#quiet.push(resolve);
     });

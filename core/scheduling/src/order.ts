@@ -34,7 +34,7 @@ export class SessionOrder {
     const waits = before === undefined ? 0 : 1;
     this.#waiting += waits;
     try {
-      await unlessAborted(before ?? Promise.resolve(), stop);
+      await unlessAborted(before, stop);
     } catch (error) {
       leave();
       throw error;
