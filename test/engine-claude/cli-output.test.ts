@@ -41,7 +41,7 @@ describe("the output of a CLI", () => {
     const sdk = drain(output.divert(from));
     void output.endWith(endingWith(sdk));
     from.end([RESULT, STATUS, ""].join("\n"));
-    for await (const message of output.messages()) {
+    for await (const message of singly(output)) {
       order.push(message.type);
       if (message.type === "result") void afterAWhile().then(() => order.push("worked off"));
     }
@@ -62,7 +62,7 @@ describe("the output of a CLI", () => {
     });
     void output.endWith(endingWith(once(from, "close").then(() => "")));
     from.write([STATUS, RESULT, STATUS, REQUEST, ""].join("\n"));
-    for await (const { type } of output.messages()) order.push(type);
+    for await (const { type } of singly(output)) order.push(type);
     expect(order.filter((one) => one !== "other")).to.deep.equal(["system", "result", "system", "request"]);
   });
 
@@ -140,7 +140,11 @@ async function read(chunks: readonly (string | Buffer)[]): Promise<{ messages: S
 }
 
 async function collect(output: CliOutput, into: SDKMessage[]): Promise<void> {
-  for await (const message of output.messages()) into.push(message);
+  for await (const message of singly(output)) into.push(message);
+}
+
+async function* singly(output: CliOutput): AsyncGenerator<SDKMessage, void> {
+  for await (const messages of output.messages()) yield* messages;
 }
 
 /** As the SDK's own messages: they end when its input does. */

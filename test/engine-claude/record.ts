@@ -64,7 +64,7 @@ function recording(processes: Step[][]): StartQuery {
         try {
           for await (const message of running) {
             steps.push({ message: slim(message) });
-            yield message;
+            yield [message];
           }
           steps.push({ end: null });
         } catch (error) {

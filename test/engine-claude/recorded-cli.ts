@@ -81,12 +81,12 @@ class PlayedCli implements CliQuery {
     this.#names.set(WORKDIR, cwd);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<SDKMessage, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly SDKMessage[], void> {
     // No CLI says anything at once.
     await setImmediate();
     for (const step of this.steps) {
       if ("start" in step) this.#rename(step.start, this.options.sessionId ?? this.options.resume);
-      else if ("message" in step) yield this.#now(step.message);
+      else if ("message" in step) yield [this.#now(step.message)];
       else if ("prompt" in step) {
         const prompt = await Promise.race([this.#input.next(), this.#gone]);
         if (!isMessage(prompt)) break;

@@ -71,16 +71,22 @@ export class CliOutput {
     this.#wake();
   }
 
-  async *messages(): AsyncGenerator<SDKMessage, void> {
+  /** The messages that have arrived since the last, all at once: each time costs several promises. A result comes by itself. */
+  async *messages(): AsyncGenerator<readonly SDKMessage[], void> {
     for (;;) {
-      const message = this.#queue.shift();
-      if (typeof message === "string") this.#rest.push(message);
-      else if (message !== undefined) {
+      const arrived = this.#shiftMessages();
+      if (arrived.length > 0) {
+        yield arrived;
+        continue;
+      }
+      const next = this.#queue.shift();
+      if (typeof next === "string") this.#rest.push(next);
+      else if (next !== undefined) {
         // What is answered must be stored: another node may go on with it.
-        if (message.type === "result" && (await this.mirror?.flush()) === false) continue;
-        yield message;
+        if ((await this.mirror?.flush()) === false) continue;
+        yield [next];
         // Whoever waited for the end of the turn must have worked it off before anything that follows is read.
-        if (message.type === "result") await nextRound();
+        await nextRound();
       } else if (this.#ended !== undefined) {
         if (this.#ended.error !== undefined) throw this.#ended.error;
         return;
@@ -90,6 +96,14 @@ export class CliOutput {
         });
       }
     }
+  }
+
+  /** The messages before the next result or request. */
+  #shiftMessages(): readonly SDKMessage[] {
+    const isOther = (one: SDKMessage | string) => typeof one === "string" || one.type === "result";
+    const end = this.#queue.findIndex(isOther);
+    const arrived = this.#queue.splice(0, end === -1 ? this.#queue.length : end);
+    return arrived.filter((one) => typeof one !== "string");
   }
 
   #take(text: string): void {

@@ -3,8 +3,8 @@ import { CliOutput, type MirrorOutput } from "./cli-output.js";
 import type { LiveCli } from "./live-settings.js";
 import { sdkQuery } from "./sdk.js";
 
-/** What a process needs of the SDK's `Query`. */
-export type CliQuery = AsyncIterable<SDKMessage> &
+/** What a process needs of the SDK's `Query`; its messages come in groups, as they arrive. */
+export type CliQuery = AsyncIterable<readonly SDKMessage[]> &
   Pick<
     Query,
     "interrupt" | "mcpServerStatus" | "supportedModels" | "initializationResult" | "readFile" | "close"

@@ -6,6 +6,7 @@ import type {
   AccountInfo,
   ModelInfo,
   Options,
+  SDKMessage,
   SDKUserMessage,
   SpawnOptions as SdkSpawnOptions,
   SlashCommand,
@@ -172,15 +173,17 @@ export class ClaudeProcess {
   /** Reads all messages of the CLI until it ends. */
   async #read(): Promise<void> {
     try {
-      for await (const message of this.#query) {
-        if (message.type === "system" && message.subtype === "commands_changed")
-          this.#commands = message.commands;
-        this.reader.take(message);
-      }
+      for await (const messages of this.#query) for (const message of messages) this.#take(message);
       this.reader.end(undefined);
     } catch (error) {
       this.reader.end(error);
     }
+  }
+
+  #take(message: SDKMessage): void {
+    if (message.type === "system" && message.subtype === "commands_changed")
+      this.#commands = message.commands;
+    this.reader.take(message);
   }
 
   send(message: SDKUserMessage): void {
