@@ -281,14 +281,13 @@ export class ClaudeEngine implements Engine {
     const calls = report.deferred === undefined ? [] : (attempt.asking?.handedOver.calls ?? []);
     const isParked = report.deferred !== undefined && calls.length === 0;
     const keeps = launchSpec !== undefined && kind === "session" && stays && !isParked;
-    const transcript = new Transcript(conversation, turn.spawn);
     const after = keeps
       ? this.#pool.keep({
           sessionId,
           keyId,
           fingerprint: launchSpec.fingerprint,
           child,
-          isCurrent: transcript.mark(),
+          isCurrent: session.transcriptOf(conversation).mark(),
         })
       : this.#pool.end(
           sessionId,

@@ -69,6 +69,7 @@ export class SessionProcess implements ReaderOwner {
   #report: ((totals: SessionTotals) => void) | undefined;
   /** The session's totals as last reported. */
   #totals: SessionTotals | undefined;
+  #transcript: Transcript | undefined;
 
   constructor(
     turn: EngineTurn,
@@ -208,7 +209,7 @@ export class SessionProcess implements ReaderOwner {
     // Whatever it had started in tool calls goes with it.
     await child.end("now");
     const exit = await child.exited;
-    await noteWrittenOfTurn(this.#transcript(), reading.delivered, attempt.began);
+    await noteWrittenOfTurn(this.#ownTranscript(), reading.delivered, attempt.began);
     accounts.lose(child, this.#accountOf(attempt));
     attempt.settle({
       end: attempt.stopped ? "stopped" : "failed",
@@ -270,8 +271,15 @@ export class SessionProcess implements ReaderOwner {
     if (this.#report !== undefined && this.#totals !== undefined) this.#reporting(this.#report)(this.#totals);
   }
 
-  #transcript(): Transcript {
-    return new Transcript(this.#totals?.session ?? cliSessionOf(this.#after), this.#after.spawn);
+  /** The transcript of the session in the CLI; looked for once, since a process stays in its folder. */
+  transcriptOf(cliSession: string): Transcript {
+    if (this.#transcript?.sessionId !== cliSession)
+      this.#transcript = new Transcript(cliSession, this.#after.spawn);
+    return this.#transcript;
+  }
+
+  #ownTranscript(): Transcript {
+    return this.transcriptOf(this.#totals?.session ?? cliSessionOf(this.#after));
   }
 
   /** Whether the next report may contain usage of a background subagent. */
@@ -321,7 +329,7 @@ export class SessionProcess implements ReaderOwner {
   #savedSinceReport(): TotalsByModel | undefined {
     // The usage of a turn that it ended in the middle of is in there too.
     if (this.#turnRuns || !this.#isShared()) return undefined;
-    const saved = this.#transcript().savedTotals();
+    const saved = this.#ownTranscript().savedTotals();
     const used = saved && this.parts.accounts.sinceReport(this.parts.child, saved);
     return used !== undefined && covers(used, this.#agents.delivered.totals()) ? used : undefined;
   }
@@ -332,7 +340,7 @@ export class SessionProcess implements ReaderOwner {
     used: TotalsByModel | DeliveredUsage,
   ): Promise<void> {
     const isKnown = !(used instanceof DeliveredUsage);
-    if (!isKnown) await noteWritten(this.#transcript(), used);
+    if (!isKnown) await noteWritten(this.#ownTranscript(), used);
     // A turn that was lost reports the totals itself.
     if (!this.#turnRuns && this.#totals !== undefined) this.#accountOf(attempt).report(this.#totals);
     const isCut = this.parts.child.lostTasks.some(isSubagent) || !isEmpty(carried);

@@ -29,13 +29,14 @@ interface CostState {
 export class Transcript {
   readonly path: string;
   readonly env: SpawnPlan["env"];
-  readonly #sessionId: string;
   /** What the CLI calls the program that drives it. */
   readonly driver: string;
 
-  constructor(sessionId: string, { cwd, env }: Pick<SpawnPlan, "cwd" | "env">) {
+  constructor(
+    readonly sessionId: string,
+    { cwd, env }: Pick<SpawnPlan, "cwd" | "env">,
+  ) {
     this.env = env;
-    this.#sessionId = sessionId;
     this.path = join(claudeFolder(env), "projects", projectOf(realPathOf(cwd)), `${sessionId}.jsonl`);
     this.driver = driverOf(env);
   }
@@ -59,7 +60,7 @@ export class Transcript {
 
   /** The totals from which a CLI that resumes the session continues; undefined if unknown. */
   savedTotals(): TotalsByModel | undefined {
-    return this.#read((file) => lastSaved(file, this.#sessionId));
+    return this.#read((file) => lastSaved(file, this.sessionId));
   }
 
   /** The text between two places, the last of it where that is more than is looked at; "" where it can't be read. */
