@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { ACCOUNT_VARIABLES, KeyEnvironments, type LoadedConfig } from "@claudeway/config";
@@ -71,7 +71,7 @@ function refreshTokenIn(text: string): string | undefined {
   const login = isObject(stored) ? stored["claudeAiOauth"] : undefined;
   const token = isObject(login) ? login["refreshToken"] : undefined;
   if (typeof token !== "string" || token === "") return undefined;
-  return createHash("sha256").update(token).digest("hex");
+  return hash("sha256", token);
 }
 
 function warningOf(logins: readonly StoredLogin[]): string {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { PluginStoreBook, SharedGuesses, StoredChange, StoredEntry, WaitAfter } from "@claudeway/ports";
 import { messageOf } from "@claudeway/ports";
 import type { Logger } from "pino";
@@ -109,7 +109,7 @@ export class ClusterGuesses implements SharedGuesses {
 }
 
 function nameOf(who: string): string {
-  return createHash("sha256").update(who).digest("base64url");
+  return hash("sha256", who, "base64url");
 }
 
 function failuresIn({ json }: StoredEntry): number {

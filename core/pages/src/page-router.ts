@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { promisify } from "node:util";
@@ -77,7 +77,7 @@ function kept(assets: Map<string, Promise<Asset>>, file: string): Promise<Asset>
 /** The content hash: npm gives every packed file the same modification time. */
 async function readAsset(file: string): Promise<Asset> {
   const body = await readFile(file);
-  const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
+  const etag = `"${hash("sha256", body, "base64url").slice(0, 22)}"`;
   return { body, gzipped: await compress(body), etag };
 }
 

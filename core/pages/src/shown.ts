@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** A call's input for a person to read: hidden characters are spelled out, and omissions are stated. */
 export interface ShownInput {
@@ -41,7 +41,7 @@ export function showInput(input: Readonly<Record<string, unknown>>, longest = LO
 
 export function showText(whole: string, longest = LONGEST): ShownInput {
   if (whole.length <= longest) return { text: spellHidden(whole), length: whole.length, sha256: undefined };
-  const sha256 = createHash("sha256").update(whole).digest("hex");
+  const sha256 = hash("sha256", whole);
   const tail = Math.min(TAIL, Math.floor(longest / 2));
   const left = whole.length - longest;
   const cut = `\n[… ${left} of ${whole.length} characters are not shown; SHA-256 of all: ${sha256} …]\n`;

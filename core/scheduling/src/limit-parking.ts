@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Failure, LimitWait, ParkedLimit, SpawnPlan } from "@claudeway/ports";
 
 /** What is to be done when the account has reached a usage limit. */
@@ -51,5 +51,5 @@ export function toWaitFor(
 /** Tells accounts apart, without the secrets that they are known by. */
 function accountOf(env: SpawnPlan["env"]): string {
   const known = JSON.stringify(ACCOUNT.map((name) => env[name] ?? null));
-  return createHash("sha256").update(known).digest("hex").slice(0, 16);
+  return hash("sha256", known).slice(0, 16);
 }

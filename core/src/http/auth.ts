@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { isShortSecret } from "@claudeway/config";
 import { type Caller, clientError, GatewayError } from "@claudeway/ports";
 import { networkOf } from "./client-address.js";
@@ -140,5 +140,5 @@ export class Doorkeeper {
 }
 
 function digestOf(secret: string): Buffer {
-  return createHash("sha256").update(secret).digest();
+  return hash("sha256", secret, "buffer");
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type ClaimedTurn, GatewayError, type IdempotencyClaim } from "@claudeway/ports";
 import type { Records } from "./request.js";
 
@@ -22,7 +22,7 @@ export async function claimTurn(
   turnId: string,
 ): Promise<{ readonly claim: IdempotencyClaim } | ClaimedTurn> {
   const { body, ...rest } = request;
-  const bodyHash = createHash("sha256").update(body).digest("hex");
+  const bodyHash = hash("sha256", body);
   const claim = { ...rest, bodyHash, turnId };
   const claimed = await ledger.idempotency.claim(claim, ownership.owner?.owner);
   if (claimed === "conflict") {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   type Approval,
   type ChildNote,
@@ -237,5 +237,5 @@ export function markOf({ prompt: text, content }: Pick<TurnPlan, "prompt" | "con
   readonly sha256: string;
 } {
   const prompt = content === undefined ? text : JSON.stringify(content);
-  return { bytes: Buffer.byteLength(prompt), sha256: createHash("sha256").update(prompt).digest("hex") };
+  return { bytes: Buffer.byteLength(prompt), sha256: hash("sha256", prompt) };
 }

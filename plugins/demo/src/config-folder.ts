@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
@@ -16,7 +16,7 @@ export async function openConfigFolder(named: string): Promise<string> {
  */
 export async function folderInsteadOf(own: string | undefined, folder: string): Promise<string> {
   if (own === undefined) return folder;
-  const path = join(folder, createHash("sha256").update(own).digest("hex").slice(0, 16));
+  const path = join(folder, hash("sha256", own).slice(0, 16));
   await mkdir(join(path, "tmp"), { recursive: true, mode: 0o700 });
   return path;
 }

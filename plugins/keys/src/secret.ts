@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { VirtualKey } from "./key.js";
 
 const FORM = /^ck-[0-9a-f]{64}$/;
@@ -15,7 +15,7 @@ export function createSecret(): string {
  * without the digest.
  */
 export function digestOf(secret: string): Buffer {
-  return createHash("sha256").update(secret).digest();
+  return hash("sha256", secret, "buffer");
 }
 
 /** A digest, and whose it is. */

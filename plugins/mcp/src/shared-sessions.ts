@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { isFields } from "@claudeway/chat";
 import type { PluginStore } from "@claudeway/core";
 import type { RequestId } from "./session.js";
@@ -64,6 +64,6 @@ function keyOf(id: string): string {
 
 /** A client may choose ids of any length. */
 function cancelledKeyOf(id: string, requestId: RequestId): string {
-  const digest = createHash("sha256").update(JSON.stringify(requestId)).digest("base64url");
+  const digest = hash("sha256", JSON.stringify(requestId), "base64url");
   return `cancelled/${id}/${digest}`;
 }

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Module } from "./source.js";
@@ -95,5 +95,5 @@ export class RepoRecords {
 }
 
 function idOf(keyId: string, name: string): string {
-  return createHash("sha256").update(`${keyId}\n${name}`).digest("hex").slice(0, 32);
+  return hash("sha256", `${keyId}\n${name}`).slice(0, 32);
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Refusal } from "@claudeway/core";
@@ -110,5 +110,5 @@ export class Submodules {
 }
 
 function idOf({ url }: Remote): string {
-  return createHash("sha256").update(url).digest("hex").slice(0, 32);
+  return hash("sha256", url).slice(0, 32);
 }

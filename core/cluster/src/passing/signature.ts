@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { NodeStart, PassedRequest } from "@claudeway/ports";
 
@@ -66,7 +66,7 @@ export class Signer {
 
 /** The digest of a body. */
 export function digestOf(body: Uint8Array): string {
-  return createHash("sha256").update(body).digest("base64url");
+  return hash("sha256", body, "base64url");
 }
 
 function pair({ node, incarnation }: NodeStart): NodeStart {

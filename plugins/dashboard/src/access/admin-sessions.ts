@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 
 /** Concurrent logins, more than an operator needs; one more ends the oldest. */
@@ -30,7 +30,7 @@ export class AdminSessions {
 
   /** The digest under which a token is stored. */
   digestOf(token: string): string {
-    return createHash("sha256").update(`${this.binding}\n${token}`).digest("base64url");
+    return hash("sha256", `${this.binding}\n${token}`, "base64url");
   }
 
   /** Creates a login and its token. */
