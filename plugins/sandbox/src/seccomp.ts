@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -6,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -117,17 +119,18 @@ export class Seccomp {
   readonly #filter = syscallFilter();
   /** Where the filter is, once it was needed. */
   #file: string | undefined;
-  /** Names the file's folder. */
-  #note: string | undefined;
+  /** Names the file. */
+  readonly #note: string;
 
   /**
    * @param folder one of the gateway's own, which notes where the filter is: a gateway that was killed leaves it there. While
-   *   settings change, two instances have it.
+   *   settings change, two instances have it, and one file: a CLI may still be started with it.
    */
   constructor(private readonly folder: string) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(folder))
-      if (name.startsWith(NOTE) && !name.startsWith(`${NOTE}${START}`)) removeNoted(join(folder, name));
+    this.#note = join(folder, `${NOTE}${START}.${randomUUID()}`);
+    for (const note of notesIn(folder))
+      if (!basename(note).startsWith(`${NOTE}${START}.`)) removeNoted(note, folder);
   }
 
   /** Whether system calls are filtered: for other machines no filter is known. */
@@ -150,16 +153,25 @@ export class Seccomp {
   }
 
   close(): void {
-    if (this.#note !== undefined) removeNoted(this.#note);
-    this.#note = undefined;
     this.#file = undefined;
+    removeNoted(this.#note, this.folder);
   }
 
   /** Made anew where something has tidied up temporary files: without it, no CLI would start any more. */
   #place(): string {
     if (this.#filter === undefined) return "/dev/null";
-    if (this.#file === undefined || !isOwn(this.#file)) this.#file = this.#write(this.#filter);
+    if (this.#file === undefined || !isOwn(this.#file))
+      this.#file = this.#find() ?? this.#write(this.#filter);
     return this.#file;
+  }
+
+  /** That of another instance. */
+  #find(): string | undefined {
+    const file = notesIn(this.folder)
+      .map(fileIn)
+      .find((noted) => noted !== undefined && isOwn(noted));
+    if (file !== undefined) writeFileSync(this.#note, file);
+    return file;
   }
 
   /** The user of a CLI may be another one, who can't reach the gateway's own folders, whatever the gateway's umask. */
@@ -167,11 +179,11 @@ export class Seccomp {
     this.close();
     const folder = makeFolder(tmpdir()) ?? mkdtempSync(join(this.folder, PREFIX));
     const file = join(folder, "filter");
-    this.#note = join(this.folder, `${NOTE}${START}.${basename(folder)}`);
     writeFileSync(this.#note, file);
-    writeFileSync(file, filter);
-    chmodSync(file, 0o644);
+    writeFileSync(`${file}.new`, filter);
+    chmodSync(`${file}.new`, 0o644);
     chmodSync(folder, 0o711);
+    renameSync(`${file}.new`, file);
     return file;
   }
 }
@@ -181,15 +193,27 @@ function isOwn(file: string): boolean {
   return lstatSync(dirname(file), { throwIfNoEntry: false })?.uid === process.getuid?.() && existsSync(file);
 }
 
-/** Removes the folder that a note names, and the note. */
-function removeNoted(note: string): void {
+function notesIn(folder: string): string[] {
+  const names = readdirSync(folder).filter((name) => name.startsWith(NOTE));
+  return names.map((name) => join(folder, name));
+}
+
+/** The file that a note names. Undefined: the note has gone. */
+function fileIn(note: string): string | undefined {
   try {
-    const noted = readFileSync(note, "utf8");
-    if (basename(dirname(noted)).startsWith(PREFIX)) rmSync(dirname(noted), { recursive: true, force: true });
-    rmSync(note);
+    return readFileSync(note, "utf8");
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (isMissing(error)) return undefined;
+    throw error;
   }
+}
+
+/** Removes a note, and what it names with its folder unless another note names it too. */
+function removeNoted(note: string, folder: string): void {
+  const file = fileIn(note);
+  rmSync(note, { force: true });
+  if (file === undefined || notesIn(folder).some((other) => fileIn(other) === file)) return;
+  if (basename(dirname(file)).startsWith(PREFIX)) rmSync(dirname(file), { recursive: true, force: true });
 }
 
 /** Undefined where nothing can be written. */
