@@ -96,17 +96,18 @@ describe("a header that was accepted", () => {
 
 /** How many digests `run` computes. */
 function digestsIn(run: () => void): number {
-  const { createHash } = crypto;
+  const { hash } = crypto;
   let count = 0;
-  crypto.createHash = (...args) => {
+  const apply = (target: typeof hash, self: unknown, args: Parameters<typeof hash>) => {
     count++;
-    return createHash(...args);
+    return Reflect.apply(target, self, args);
   };
+  crypto.hash = new Proxy(hash, { apply });
   syncBuiltinESMExports();
   try {
     run();
   } finally {
-    crypto.createHash = createHash;
+    crypto.hash = hash;
     syncBuiltinESMExports();
   }
   return count;
