@@ -88,8 +88,8 @@ const BUDGET = [
 const ORDER = [
   {
     file: "/scheduling/dist/order.js",
-    from: /unlessAborted\(before \?\? Promise\.resolve\(\), stop\)/,
-    to: "unlessAborted(Promise.resolve(), stop)",
+    from: /unlessAborted\(before, stop\)/,
+    to: "unlessAborted(undefined, stop)",
   },
 ];
 
