@@ -89,6 +89,10 @@ describe("a conversation that can't be stored, or was stored elsewhere", () => {
     const told = { session, resume: true, totals: first.totals.at(-1) };
     const running = a.engine.run(`two ${bash("touch began && node -e 'setTimeout(()=>{},60000)'")}`, told);
     await eventually("the tool's begin", () => existsSync(join(a.workdir, "began")));
+    // The CLI writes up to 100 ms later what it has said.
+    await eventually("the call in its file", () =>
+      readFileSync(fileOf(a), "utf8").includes('"type":"tool_use"'),
+    );
     process.kill(a.stage?.pid ?? 0, "SIGKILL");
     expect((await running).result.end).to.equal("failed");
     expect(await linesOf())
