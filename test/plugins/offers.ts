@@ -3,6 +3,9 @@ import { NO_SERVICES, type PluginServices } from "#kernel/capabilities.js";
 import { temporaryFolder } from "../temporary.js";
 import { memoryStore } from "./memory-store.js";
 
+/** Of this process's tests alone: those of another may run beside it. */
+export const MARK = `test-${process.pid}`;
+
 /** PluginServices without a gateway: services that a test does not provide throw when used. */
 export function fakeOffers(given: Partial<PluginServices>): PluginServices {
   const offers = Object.create(NO_SERVICES, Object.getOwnPropertyDescriptors(given)) as PluginServices;
@@ -16,7 +19,7 @@ export function fakeOffers(given: Partial<PluginServices>): PluginServices {
   }
   if (given.childMark === undefined) {
     Object.defineProperty(offers, "childMark", {
-      value: (name: string) => ({ CLAUDEWAY_PROCESS: `test.${name}` }),
+      value: (name: string) => ({ CLAUDEWAY_PROCESS: `${MARK}.${name}` }),
     });
   }
   return offers;

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findMarked } from "#engine-claude/reaper.js";
+import { MARK } from "../offers.js";
 
 /** The behaviour of one run of the stand-in, in this order. */
 export interface Behaviour {
@@ -96,7 +97,7 @@ export class StandIn {
 
   /** Its remaining processes and their children. */
   async left(): Promise<number[]> {
-    return (await findMarked("test.cloudflare_tunnel")).map(({ pid }) => pid);
+    return (await findMarked(`${MARK}.cloudflare_tunnel`)).map(({ pid }) => pid);
   }
 
   remove(): void {
