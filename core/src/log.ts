@@ -5,14 +5,8 @@ import { redactTokens } from "./approvals/links.js";
 /** The beginning of each line. */
 const LEVEL = /^\{"level":"\w+"/;
 
-/**
- * The operator's log: JSON lines, on stderr by default. Known secrets and tokens of links are removed from every line.
- */
-export function openLog(
-  level: string,
-  secrets: KnownSecrets,
-  to: DestinationStream = pino.destination({ fd: 2, sync: true }),
-): Logger {
+/** The operator's log: JSON lines. Known secrets and tokens of links are removed from every line. */
+export function openLog(level: string, secrets: KnownSecrets, to: DestinationStream): Logger {
   return pino(
     {
       level,

@@ -2,14 +2,16 @@ import { execFileSync } from "node:child_process";
 import { expect } from "chai";
 
 const SECRETS = new URL("../../config/dist/known-secrets.js", import.meta.url).href;
+const STREAMS = new URL("../../core/cli/dist/standard-streams.js", import.meta.url).href;
 const LOG = new URL("../../core/dist/log.js", import.meta.url).href;
 
 /** What a log writes on stderr while `lines` run with it. */
 function written(level: string, secrets: readonly string[], lines: string): string {
   const script = `import { openLog } from ${JSON.stringify(LOG)};
     import { KnownSecrets } from ${JSON.stringify(SECRETS)};
+    import { toStandardError } from ${JSON.stringify(STREAMS)};
     const secrets = new KnownSecrets({ secrets: ${JSON.stringify(secrets)} });
-    const log = openLog(${JSON.stringify(level)}, secrets);
+    const log = openLog(${JSON.stringify(level)}, secrets, toStandardError());
     ${lines}`;
   return execFileSync("sh", ["-c", 'exec "$0" --input-type=module -e "$1" 2>&1', process.execPath, script], {
     encoding: "utf8",

@@ -19,6 +19,7 @@ import { ledgerHolder } from "@claudeway/ledger-sqlite";
 import { pluginWarnings } from "./plugin-warnings.js";
 import { listensOn } from "./port-owner.js";
 import { sharedLogins } from "./shared-logins.js";
+import { toStandardError } from "./standard-streams.js";
 
 /** The result of one check: what was found, or why the gateway would not start. */
 export interface CheckLine {
@@ -117,7 +118,7 @@ async function checkPlugins(
   secrets: KnownSecrets,
   cwd: string,
 ): Promise<readonly CheckedPlugin[]> {
-  const kernel = new Kernel({ log: openLog("error", secrets), secrets, cwd });
+  const kernel = new Kernel({ log: openLog("error", secrets, toStandardError()), secrets, cwd });
   try {
     return await kernel.check(selectionOf(loaded));
   } finally {

@@ -24,6 +24,7 @@ import { ServiceManager } from "./service-manager.js";
 import { SetupCancelled } from "./setup/cancelled.js";
 import { init, isFirstRun, setUp } from "./setup/setup.js";
 import { type EarlySignals, endBeforeStart, followByDefault, followSignals, leave } from "./signals.js";
+import { surviveUnwritable, toStandardError } from "./standard-streams.js";
 
 /** The command: flags → configuration → gateway → listen → drain. Sets the exit status; never rejects. */
 export async function main(
@@ -136,7 +137,8 @@ function readAgain(argv: readonly string[]): LoadedConfig {
 async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: EarlySignals): Promise<void> {
   const { config, keys, generated } = loaded;
   const secrets = new KnownSecrets(loaded);
-  const log = openLog(config.log_level, secrets);
+  const log = openLog(config.log_level, secrets, toStandardError());
+  surviveUnwritable(log);
   const service = await ServiceManager.open(process.env, log);
   const ending = await endBeforeStart(early);
   if (ending !== undefined) {

@@ -27,7 +27,7 @@ export function bootScripted(
     version: "0.0.0",
     env: { ...process.env, IS_SANDBOX: "1" },
     cwd: dir,
-    log: openLog("error", secrets),
+    log: openLog("error", secrets, process.stderr),
     selection: (now) => ({ ...selectionOf(now), plugins }),
     distribution: {
       ...DISTRIBUTION,
