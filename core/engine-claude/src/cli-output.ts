@@ -100,10 +100,13 @@ export class CliOutput {
 
   /** The messages before the next result or request. */
   #shiftMessages(): readonly SDKMessage[] {
-    const isOther = (one: SDKMessage | string) => typeof one === "string" || one.type === "result";
-    const end = this.#queue.findIndex(isOther);
-    const arrived = this.#queue.splice(0, end === -1 ? this.#queue.length : end);
-    return arrived.filter((one) => typeof one !== "string");
+    const arrived: SDKMessage[] = [];
+    for (const one of this.#queue) {
+      if (typeof one === "string" || one.type === "result") break;
+      arrived.push(one);
+    }
+    this.#queue.splice(0, arrived.length);
+    return arrived;
   }
 
   #take(text: string): void {

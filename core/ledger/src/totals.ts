@@ -43,7 +43,8 @@ INSERT INTO session_models (session_seq, model, ${COUNTED}) VALUES (?, ?, ?, ?, 
 ON CONFLICT (session_seq, model) DO UPDATE SET ${addedTo("session_models")}`;
 
 const ADD_TO_SESSION = `
-UPDATE sessions SET cli_totals = coalesce(?, cli_totals), input = input + ?, output = output + ?, cache_read = cache_read + ?, cache_write = cache_write + ?,
+UPDATE sessions SET cli_totals = coalesce(?, cli_totals),
+  input = input + ?, output = output + ?, cache_read = cache_read + ?, cache_write = cache_write + ?,
   cost_nano = cost_nano + ?, estimated = estimated + ?, unpriced = unpriced + ?, last_used = max(last_used, ?)
 WHERE seq = ?`;
 
