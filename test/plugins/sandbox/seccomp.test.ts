@@ -12,7 +12,8 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { expect } from "chai";
-import { Seccomp, syscallFilter } from "#plugins/sandbox/seccomp.js";
+import { Seccomp } from "#plugins/sandbox/seccomp.js";
+import { syscallFilter } from "#plugins/sandbox/syscall-filter.js";
 import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
 import { temporaryFolder } from "../../temporary.js";
 
