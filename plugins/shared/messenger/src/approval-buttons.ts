@@ -5,7 +5,8 @@ import { codeOf, reasonOf } from "./failures.js";
 import type { Message, Messenger, Person, Press } from "./messenger.js";
 import { verdictOf } from "./news.js";
 import { answersOf, questionsOf } from "./questions.js";
-import type { Card, CardOf, State } from "./state.js";
+import type { State } from "./state.js";
+import type { Card, CardOf } from "./state-entries.js";
 import type { Say } from "./texts.js";
 
 export interface ApprovalButtonsOptions {

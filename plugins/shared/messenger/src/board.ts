@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { PluginScope } from "@claudeway/core";
 import type { Message, Messenger, Press } from "./messenger.js";
-import type { Card, State } from "./state.js";
+import type { State } from "./state.js";
+import type { Card } from "./state-entries.js";
 import type { Say } from "./texts.js";
 
 export interface BoardOptions {

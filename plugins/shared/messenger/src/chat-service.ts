@@ -13,7 +13,8 @@ import { DenialButtons } from "./denial-buttons.js";
 import { Pace } from "./growing-answer.js";
 import type { Attachment, ButtonPress, Messenger, Person } from "./messenger.js";
 import { SessionFiles } from "./session-files.js";
-import type { Card, State } from "./state.js";
+import type { State } from "./state.js";
+import type { Card } from "./state-entries.js";
 import type { Say, TextKey } from "./texts.js";
 import { Transcriber, type TranscriberOptions } from "./transcriber.js";
 

@@ -7,7 +7,8 @@ import type { Messenger } from "./messenger.js";
 import { Slots } from "./slots.js";
 import { plain } from "./spans.js";
 import { clip } from "./split.js";
-import type { State, Waiting } from "./state.js";
+import type { State } from "./state.js";
+import type { Waiting } from "./state-entries.js";
 import type { Say, TextKey, Values } from "./texts.js";
 import type { Transcriber } from "./transcriber.js";
 

@@ -4,7 +4,8 @@ import { type Board, newToken } from "./board.js";
 import { denialsCard } from "./cards.js";
 import { codeOf, reasonOf } from "./failures.js";
 import type { Message, Messenger, Press } from "./messenger.js";
-import type { CardOf, State } from "./state.js";
+import type { State } from "./state.js";
+import type { CardOf } from "./state-entries.js";
 import type { Say } from "./texts.js";
 import type { ShownTurn, TurnResponse } from "./turn-shown.js";
 

@@ -3,7 +3,7 @@ import { blockOf, isVoice } from "./attachments.js";
 import { MessengerFailure } from "./failures.js";
 import type { Attachment, Messenger } from "./messenger.js";
 import { TooLarge } from "./read-within.js";
-import type { Waiting } from "./state.js";
+import type { Waiting } from "./state-entries.js";
 import type { TextKey, Values } from "./texts.js";
 import type { Transcriber } from "./transcriber.js";
 
