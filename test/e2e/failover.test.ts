@@ -1,8 +1,10 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import type { SessionMessages, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { type AccountGate, startAccountGate, VERTEX } from "./account-gate.js";
 import { readTurnLines } from "./audit-lines.js";
-import { Conversation } from "./conversation.js";
+import { bash, Conversation } from "./conversation.js";
 import { priceOf, sumOfDealt } from "./dealt.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -120,6 +122,21 @@ describe("accounts that take over at a limit", () => {
     // A busy account is asked three times, not eleven.
     expect(credentials().slice(0, 5)).to.deep.equal([FIRST, FIRST, FIRST, FIRST, SECOND]);
     await expectExactMoney(talk, 2);
+  });
+
+  it("record what the turn has used if the next one's CLI is refused: its folder became a link", async () => {
+    gate.states.set(FIRST, "spent");
+    gate.left.set(FIRST, 1);
+    const folder = join(gateway.dir, "named");
+    mkdirSync(folder);
+    const talk = await Conversation.start(gateway, { workdir: folder });
+    const swap = bash(`mv ${folder} ${folder}-moved && ln -s ${gateway.dataDir} ${folder}`);
+    const { body } = await talk.say(`[[words 2]] ${swap} [[say done]]`);
+    expect(credentials()).to.not.include(SECOND);
+    expect(sumOfDealt(talk.dealt()).output).to.be.greaterThan(0);
+    await expectExactMoney(talk, 1);
+    expect(body).to.include({ success: false, code: "USAGE_LIMIT" });
+    expect(gateway.stderr).to.include("must not be, contain, or be inside the gateway's data folder");
   });
 
   it("end the turn with the limit of the last one if all have reached one", async () => {

@@ -12,4 +12,9 @@ export interface WorkdirRequest {
    * one-shot task's folder stays until the plugin removes it.
    */
   readonly ownFolder: string | undefined;
+  /**
+   * True: `name` is a path that was admitted before and is used again, for a turn or to serve its files: a link may have
+   * taken its place since. A Refusal counts, an answer does not.
+   */
+  readonly admitted?: boolean;
 }

@@ -44,8 +44,11 @@ export async function runWithFailover(turn: EngineTurn, parts: FailoverParts): P
     const next = context.accounts.choose(turn.info.keyId, tried);
     // Without totals the CLI has ended without a report: there is nothing that another process could continue.
     if (next === undefined || totals === undefined || stop.aborted) return all;
-    const spawn = await parts.spawn(next);
-    if (spawn.account === undefined || tried.includes(spawn.account)) return all;
+    // Where another CLI is refused, the turn ends with the limit, and with what it has used.
+    const spawn = await parts.spawn(next).catch((err: unknown) => {
+      context.log.warn({ err, turn_id: turn.info.id }, "the turn can't go on with the next account");
+    });
+    if (spawn?.account === undefined || tried.includes(spawn.account)) return all;
     reportSwitch(parts, current, spawn.account, failure);
     current = continued(current, spawn, totals, all);
     const before = usageOf(all);

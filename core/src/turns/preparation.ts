@@ -33,7 +33,7 @@ export class TurnPreparation {
     const { plan } = progress;
     const session = await recorder.session();
     await this.#restoreWorkdir(session);
-    const planned = await this.spawnPlan(undefined);
+    const planned = await this.spawnPlan(undefined, session);
     const { cliTotals: totals } = session;
     // A parked call still needs its own decision, even if the plugin that asked for it is off by now.
     const approvalMode = continues?.approval === undefined ? context.approvalMode(planned) : "ask";
@@ -68,8 +68,9 @@ export class TurnPreparation {
   }
 
   /** How the CLI is started: with this account, or with the key's first one, and as plugins change it. */
-  async spawnPlan(account: AccountChoice | undefined): Promise<SpawnPlan> {
-    const { context, request, progress } = this.parts;
+  async spawnPlan(account: AccountChoice | undefined, session?: SessionRecord): Promise<SpawnPlan> {
+    const { context, request, progress, recorder } = this.parts;
+    await this.#admitFolders(session ?? (await recorder.session()));
     const initial = context.spawn(progress.plan.workdir, request.info.keyId, account);
     const planned = await context.kernel.hooks.spawn.promise(initial, request.info);
     progress.environment = planned.env;
@@ -113,6 +114,16 @@ export class TurnPreparation {
       return true;
     }
   };
+
+  /** Since the turn arrived, parked or ran, links may have replaced its folders, and plugins may have chosen others. */
+  async #admitFolders(session: SessionRecord): Promise<void> {
+    const { context, progress, request } = this.parts;
+    const { workdir, options } = progress.plan;
+    if (workdir !== session.workdir || !context.workdirs.isAsMade(session))
+      await context.workdirs.admit(workdir, request.info);
+    for (const dir of options?.additionalDirs ?? [])
+      await context.workdirs.admit(dir, request.info, "additional_dirs");
+  }
 
   /**
    * Recreates the session's working directory if the gateway made it. A directory that the caller named is not touched.

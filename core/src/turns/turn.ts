@@ -116,12 +116,7 @@ export class Turn {
   async #begin(earlierTurns: Promise<unknown>): Promise<void> {
     const { info, withdrawPending = false } = this.request;
     await this.#recorder.begin();
-    const plan = await this.context.kernel.hooks.beforeExecute.promise(this.#progress.plan, info);
-    this.#progress.plan = plan;
-    const { workdir, options } = plan;
-    if (workdir !== this.request.plan.workdir) await this.context.workdirs.admit(workdir, info);
-    for (const dir of options?.additionalDirs ?? [])
-      await this.context.workdirs.admit(dir, info, "additional_dirs");
+    this.#progress.plan = await this.context.kernel.hooks.beforeExecute.promise(this.#progress.plan, info);
     const waiting = performance.now();
     await earlierTurns;
     await this.context.waitForBackgroundTurns(info.sessionId, this.#stop.signal);

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { GatewayError, type SessionRecord, type WorkdirRequest } from "@claudeway/ports";
+import { GatewayError, type SessionRecord, toGatewayError, type WorkdirRequest } from "@claudeway/ports";
 import { matchesFolderPattern } from "./folder-patterns.js";
 import { isWithin, locate } from "./located.js";
 
@@ -130,7 +130,7 @@ export class Workdirs {
     if (path === this.options.base) return;
     const { real } = await locate(path);
     if ((await this.ownerOf(real)) === sessionId) return;
-    await this.#refuse(real, path, keyId, field);
+    await this.#refuseNow(real, path, keyId, field);
   }
 
   /** Whether a folder that was made for the session is still one: `admit` would find that it is the session's own. */
@@ -151,10 +151,10 @@ export class Workdirs {
     if (ownsWorkdir) return (await this.ownerOf(real)) === id;
     if (this.options.limits.of(keyId).workdirs === undefined) return false;
     try {
-      await this.#refuse(real, real, keyId, "workdir");
+      await this.#refuseNow(real, real, keyId, "workdir");
       return true;
     } catch (error) {
-      if (error instanceof GatewayError) return false;
+      if (toGatewayError(error) !== undefined) return false;
       throw error;
     }
   }
@@ -215,6 +215,13 @@ export class Workdirs {
     const real = await realpath(found.real).catch(() => undefined);
     if (real !== found.real || !(await stat(real)).isDirectory()) throw noDirectory(named, field);
     return real;
+  }
+
+  /** The same as `#refuse` for a folder that was admitted before; plugins may refuse it now, too. */
+  async #refuseNow(real: string, path: string, keyId: string, field: FolderField): Promise<void> {
+    await this.#refuse(real, path, keyId, field);
+    const asked = { name: path, field, keyId, sessionId: undefined, ownFolder: undefined, admitted: true };
+    await this.options.resolve(asked);
   }
 
   async #refuse(real: string, named: string, keyId: string, field: FolderField): Promise<void> {

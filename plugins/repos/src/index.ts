@@ -50,10 +50,6 @@ export default definePlugin<ReposConfig, "control">({
     kernel.onDispose(() => syncs.idle());
     kernel.mount("/repos", repoRoutes({ config, reposDir, records, syncs }), { openapi: REPO_PATHS });
     kernel.hooks.workdir.tapPromise("repositories", (request) => workdirs.folderFor(request));
-    kernel.hooks.beforeExecute.tapPromise("repositories", async (plan, { keyId }) => {
-      await workdirs.checkAgain(plan, keyId);
-      return plan;
-    });
     kernel.hooks.describeKey.tap("repositories", (description, keyId) => ({
       ...description,
       repos: records.list(keyId).map(({ name, branch, commit }) => ({

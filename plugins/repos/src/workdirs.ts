@@ -1,6 +1,6 @@
 import { readdir, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { Refusal, type TurnPlan, type WorkdirRequest } from "@claudeway/core";
+import { Refusal, type WorkdirRequest } from "@claudeway/core";
 import { GitError } from "./git.js";
 import type { RepoRecord, RepoRecords } from "./records.js";
 import { isBranch, shown } from "./remote.js";
@@ -65,20 +65,6 @@ export class RepoWorkdirs {
         `${field}: ${keyId}'s repository ${repository.name} could not be checked out ${why}`,
       );
     }
-  }
-
-  /**
-   * Checks a turn's folders again: since its session began, a link may have taken the place of one, or the CLI may have got a
-   * sandbox. Throws a Refusal.
-   */
-  async checkAgain(
-    { workdir, options }: Pick<TurnPlan, "workdir" | "options">,
-    keyId: string,
-  ): Promise<void> {
-    // Tasks that name no folder have this one.
-    if (workdir !== this.parts.base) await this.#refuseOthers({ name: workdir, field: "workdir", keyId });
-    for (const name of options?.additionalDirs ?? [])
-      await this.#refuseOthers({ name, field: "additional_dirs", keyId });
   }
 
   /** Removes the folder that was made for a one-shot task: the gateway keeps it for the plugin to remove. */
