@@ -55,7 +55,7 @@ export class PluginStoreTable {
 
   *#write(plugin: string, changes: readonly StoredChange[], maxEntries: number): Work<StoreResult> {
     yield* this.sql.lock([`store of ${plugin}`]);
-    const now = yield* this.sql.clock();
+    const now = yield* this.sql.now();
     yield* this.#removeExpired(plugin, now);
     let growth = 0;
     for (const { key, json, expected } of changes) {

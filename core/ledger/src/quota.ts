@@ -55,7 +55,7 @@ export class QuotaTable {
   *#claim(plugin: string, turnId: string | undefined, claims: readonly QuotaClaim[]): Work<QuotaResult> {
     if (turnId !== undefined && !(yield* this.#isOpen(turnId))) return { ok: false, reason: "ended" };
     yield* this.sql.lock(claims.map((claim) => lockOf(plugin, claim)));
-    const now = yield* this.sql.clock();
+    const now = yield* this.sql.now();
     const rooms: Room[] = [];
     for (const claim of claims) rooms.push(yield* this.#roomOf(plugin, claim, now));
     const full = rooms.filter((room) => !fits(room));
@@ -86,12 +86,12 @@ export class QuotaTable {
       turnId,
       ...keyOf(plugin, counter),
     );
-    if (removed > 0) yield* this.#use(plugin, counter, yield* this.sql.clock(), stored(counter, actual));
+    if (removed > 0) yield* this.#use(plugin, counter, yield* this.sql.now(), stored(counter, actual));
     return removed > 0;
   }
 
   *read(plugin: string, counters: readonly QuotaCounter[]): Work<QuotaState[]> {
-    const now = yield* this.sql.clock();
+    const now = yield* this.sql.now();
     const states: QuotaState[] = [];
     for (const counter of counters)
       states.push(stateOf(counter, yield* this.#amounts(plugin, counter, now), now));
@@ -110,7 +110,7 @@ export class QuotaTable {
   *#extend(turnId: string): Work<number | undefined> {
     const rows = yield* this.#costsOf(turnId);
     yield* this.sql.lock(rows.map((row) => lockOf(text(row, "plugin"), counterOf(row))));
-    const now = yield* this.sql.clock();
+    const now = yield* this.sql.now();
     const rooms: number[] = [];
     for (const row of rows) {
       const { used, reserved } = yield* this.#amounts(text(row, "plugin"), counterOf(row), now);

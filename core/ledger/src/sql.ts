@@ -100,14 +100,6 @@ export class Sql {
     return (yield { sql, values }).rows;
   }
 
-  /** The time in ms since 1970: the database's if others write to the ledger, too. */
-  *clock(): Work<number> {
-    const { alone, now } = this.dialect;
-    if (alone) return Date.now();
-    const row = yield* this.one(`SELECT ${now} AS now`);
-    return row === undefined ? Date.now() : integer(row, "now");
-  }
-
   /**
    * Locks names until the end of the transaction, in one order for all. Whatever else works under one of these names waits.
    */
