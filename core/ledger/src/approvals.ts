@@ -7,7 +7,7 @@ import type {
   PageQuery,
 } from "@claudeway/ports";
 import type { MayHave } from "./may-have.js";
-import { lives } from "./nodes.js";
+import { SESSION_HELD } from "./nodes.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs } from "./rows.js";
@@ -22,7 +22,7 @@ const STATUSES: Readonly<Record<ApprovalStatus, true>> = {
 };
 
 /** The process of the turn may be there, at the node that began it: subagents go on in the background. */
-const MAY_STILL_WAIT = `t.end <> 'lost' AND s.epoch = t.epoch AND ${lives("s.owner", "s.owner_incarnation")}`;
+const MAY_STILL_WAIT = `t.end <> 'lost' AND s.epoch = t.epoch AND ${SESSION_HELD}`;
 
 export class ApprovalTable {
   constructor(

@@ -27,6 +27,9 @@ export function lives(node: string, incarnation: string): string {
   return `EXISTS (SELECT 1 FROM nodes n WHERE n.node = ${node} AND n.incarnation = ${incarnation} AND n.${LIVES})`;
 }
 
+/** SQL: whether a living start of a node has the session `s`; never on one machine. */
+export const SESSION_HELD = lives("s.owner", "s.owner_incarnation");
+
 /** Whether this start lives; it stays so until the end of the caller's transaction. */
 export function* staysAlive(sql: Sql, { node, incarnation }: NodeStart): Work<boolean> {
   const row = yield* sql.one(

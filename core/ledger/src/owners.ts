@@ -1,5 +1,5 @@
 import type { ClaimOutcome, NodeAddress, NodeStart, TurnRecord } from "@claudeway/ports";
-import { LIVES, lives, staysAlive } from "./nodes.js";
+import { LIVES, lives, SESSION_HELD, staysAlive } from "./nodes.js";
 import type { Row } from "./rows.js";
 import { integer, maybeText, text } from "./rows.js";
 import type { Sql, Work } from "./sql.js";
@@ -10,7 +10,6 @@ const OWNER = `SELECT n.node, n.incarnation, n.url FROM sessions s
   JOIN nodes n ON n.node = s.owner AND n.incarnation = s.owner_incarnation AND n.${LIVES}
   WHERE s.id = ?`;
 const TURN_LIVES = lives("t.node", "t.incarnation");
-const SESSION_HELD = lives("s.owner", "s.owner_incarnation");
 
 /** The highest epoch that a cluster used before one gateway had the ledger alone. */
 const OLD_EPOCHS = "(SELECT coalesce(max(value), 0) FROM counters WHERE name = 'old epochs')";

@@ -1,5 +1,6 @@
 import { ApprovalTable } from "./approvals.js";
 import { AuditTable } from "./audit.js";
+import { BackgroundTable } from "./background.js";
 import { GrantTable } from "./grants.js";
 import { IdempotencyTable } from "./idempotency.js";
 import { KeyPlaceTable } from "./key-places.js";
@@ -19,6 +20,7 @@ import { TurnTable } from "./turns.js";
 /** The tables of a ledger. Their methods return work, which a database has to perform. */
 export interface LedgerTables {
   readonly sessions: SessionTable;
+  readonly background: BackgroundTable;
   readonly turns: TurnTable;
   readonly totals: TotalsTable;
   readonly prices: PriceTable;
@@ -42,6 +44,7 @@ export function ledgerTables(sql: Sql): LedgerTables {
   const quota = new QuotaTable(sql);
   return {
     sessions: new SessionTable(sql),
+    background: new BackgroundTable(sql),
     turns: new TurnTable(sql, totals, prices, unresolved, quota),
     totals,
     prices,

@@ -1,8 +1,9 @@
-import type { EndedTurn, ParkedTurn, TurnEnd, TurnRecord } from "@claudeway/ports";
+import type { ChildNote, EndedTurn, ParkedTurn, TurnEnd, TurnRecord } from "@claudeway/ports";
 import type { Row } from "./rows.js";
 import { hex, instant, integer, maybeInteger, maybeText, text, tokens } from "./rows.js";
-import { sharesFromJson } from "./share-json.js";
+import { sharesFromJson, sharesToJson } from "./share-json.js";
 import { type Booked, book, join, toUsage } from "./shares.js";
+import type { Sql, Work } from "./sql.js";
 
 const ENDS: Readonly<Record<TurnEnd, true>> = {
   completed: true,
@@ -20,6 +21,18 @@ export const SELECT_TURN =
 /** Reads of a turn what its end changes in the ledger: every turn ends, and most columns of its row are not needed for it. */
 export const SELECT_BOOKED = `SELECT t.seq, t.id, t.session_seq, t.key_id, t.model, t."end", t.booked, t.parked, t.epoch,
   s.id AS session_id, s.epoch AS session_epoch FROM turns t JOIN sessions s ON s.seq = t.session_seq`;
+
+/** What a turn has used, as columns that are set; the values are those of `columnsOf`. */
+export const USED = `input = ?, output = ?, cache_read = ?, cache_write = ?, cost_nano = ?, estimated = ?, unpriced = ?,
+  by_model = ?`;
+/** The values of USED for a turn without usage. */
+export const NOTHING_USED = [0, 0, 0, 0, 0, 0, 0, null] as const;
+/** The process of a turn, as columns that are set; the values are those of `placeOf`. */
+export const PROCESS = "pid = ?, start_time = ?, marker = ?";
+
+export function* findTurn(sql: Sql, turnId: string): Work<Row | undefined> {
+  return yield* sql.one(`${SELECT_TURN} WHERE t.id = ?`, turnId);
+}
 
 /** A row of `turns`, joined with `session_id` and `kind` of its session. */
 export function toTurn(row: Row): TurnRecord {
@@ -102,4 +115,24 @@ function endOf(row: Row): EndedTurn | undefined {
 
 export function isEnd(value: string): value is TurnEnd {
   return Object.hasOwn(ENDS, value);
+}
+
+/** The values of USED. */
+export function columnsOf(booked: Booked): [number, number, number, number, number, number, number, string] {
+  const { tokens, costNano, estimated, unpriced } = booked;
+  return [
+    tokens.input,
+    tokens.output,
+    tokens.cache_read,
+    tokens.cache_write,
+    costNano,
+    estimated ? 1 : 0,
+    unpriced ? 1 : 0,
+    sharesToJson(booked),
+  ];
+}
+
+/** The values of PROCESS. */
+export function placeOf({ pid, startTime, marker }: ChildNote): [number, number, string] {
+  return [pid, startTime, marker];
 }

@@ -8,7 +8,6 @@ import {
   type PageQuery,
   type StatisticsRange,
   type TurnEnding,
-  type TurnInfo,
   type TurnLoss,
   type TurnOutcome,
   type TurnPage,
@@ -22,37 +21,43 @@ import {
 import type { TurnResponse } from "@claudeway/schemas";
 import { lineRestOf } from "./audit.js";
 import { holdKey } from "./idempotency.js";
+import { LatePrices, type PricedTurn } from "./late-prices.js";
 import { MayHave } from "./may-have.js";
-import { nanoOf } from "./money.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { PriceTable } from "./prices.js";
 import { type QuotaTable, useOf } from "./quota.js";
 import type { Row } from "./rows.js";
 import { integer, maybeText, text, toMs } from "./rows.js";
-import { changeModel, type Epoch, refuseOldEpoch } from "./sessions.js";
-import { sharesToJson } from "./share-json.js";
-import { type Booked, book, join, onlyModelOf, restOf, toUsage } from "./shares.js";
+import { type Epoch, refuseOldEpoch } from "./session-epoch.js";
+import { changeModel } from "./sessions.js";
+import { book, join, onlyModelOf, restOf, toUsage } from "./shares.js";
 import type { Sql, Work } from "./sql.js";
 import type { TotalsTable } from "./totals.js";
-import { bookedOf, SELECT_BOOKED, SELECT_TURN, toTurn, usageOf } from "./turn-row.js";
+import {
+  bookedOf,
+  columnsOf,
+  findTurn,
+  NOTHING_USED,
+  PROCESS,
+  placeOf,
+  SELECT_BOOKED,
+  SELECT_TURN,
+  toTurn,
+  USED,
+  usageOf,
+} from "./turn-row.js";
 import { searchTurns } from "./turn-search.js";
 import { statisticsOf } from "./turn-statistics.js";
 
-const USED = `input = ?, output = ?, cache_read = ?, cache_write = ?, cost_nano = ?, estimated = ?, unpriced = ?,
-  by_model = ?`;
-/** How many of the latest turns are looked at when a price becomes known. */
-const PRICED_LATER = 10_000;
-const PROCESS = "pid = ?, start_time = ?, marker = ?";
 const SESSION_EPOCH = "(SELECT s.epoch FROM sessions s WHERE s.seq = session_seq)";
 const SAME_EPOCH = `epoch = ${SESSION_EPOCH}`;
 /** The turn with this id, if it is open and its session has not changed hands. */
 const OWN_EPOCH = `id = ? AND "end" IS NULL AND ${SAME_EPOCH}`;
 
 export class TurnTable {
-  /** Turns whose cost is known since the end of the turn with this id. */
-  readonly #priced = new Map<string, readonly [TurnInfo, TurnUsage][]>();
   /** Turns that are parked. */
   readonly #waiting: MayHave;
+  readonly #latePrices: LatePrices;
 
   constructor(
     private readonly sql: Sql,
@@ -63,6 +68,7 @@ export class TurnTable {
     private readonly quota: QuotaTable,
   ) {
     this.#waiting = new MayHave(sql, "SELECT 1 FROM turns WHERE parked IS NOT NULL LIMIT 1");
+    this.#latePrices = new LatePrices(sql, prices, quota);
   }
 
   begin(turn: NewTurn, claim: Epoch, key?: IdempotencyClaim): Work<void> {
@@ -135,7 +141,7 @@ export class TurnTable {
 
   /** Throws a FencedError if the turn is open, under an epoch that is no longer its session's. */
   *#refuseFenced(turnId: string): Work<void> {
-    const turn = yield* this.#find(turnId);
+    const turn = yield* findTurn(this.sql, turnId);
     if (turn !== undefined && !hasEnded(turn)) checkEpoch(turn);
   }
 
@@ -252,7 +258,7 @@ export class TurnTable {
   }
 
   *get(turnId: string): Work<TurnRecord | undefined> {
-    const row = yield* this.#find(turnId);
+    const row = yield* findTurn(this.sql, turnId);
     return row === undefined ? undefined : toTurn(row);
   }
 
@@ -302,10 +308,6 @@ export class TurnTable {
     return (yield* this.sql.all(sql, ...values, withinMs, ...values)).map(toTurn);
   }
 
-  *#find(turnId: string): Work<Row | undefined> {
-    return yield* this.sql.one(`${SELECT_TURN} WHERE t.id = ?`, turnId);
-  }
-
   /** The turn, which stays as it is until the end of the transaction; so does its session. */
   *#lock(turnId: string, select = SELECT_BOOKED): Work<Row | undefined> {
     return yield* this.sql.one(`${select} WHERE t.id = ?${this.sql.dialect.forUpdate}`, turnId);
@@ -349,43 +351,14 @@ export class TurnTable {
     const rest = before === undefined ? booked : restOf(booked, before);
     const id = text(turn, "id");
     yield* this.quota.end(id, useOf(booked), ms);
-    const learned = yield* this.prices.learn(booked);
-    if (learned.length > 0) {
-      yield* this.#correctQuota();
-      // Set, not added to: the transaction may be repeated.
-      this.#priced.set(id, yield* this.#nowPriced(learned));
-    }
+    yield* this.#latePrices.learn(id, booked);
     if (model !== undefined) yield* changeModel(this.sql, sessionSeq, model);
     yield* this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms, cliTotals });
   }
 
-  /** Ended turns whose cost is known since the end of this one, with their usage; each is returned once. */
-  takePriced(turnId: string): readonly (readonly [TurnInfo, TurnUsage])[] {
-    const priced = this.#priced.get(turnId) ?? [];
-    this.#priced.delete(turnId);
-    return priced;
-  }
-
-  *#nowPriced(models: readonly string[]): Work<[TurnInfo, TurnUsage][]> {
-    const latest = `t.seq > (SELECT max(seq) FROM turns) - ${PRICED_LATER}`;
-    const sql = `${SELECT_TURN} WHERE ${latest} AND t.unpriced = 1 AND t."end" IS NOT NULL ORDER BY t.seq`;
-    const priced: [TurnInfo, TurnUsage][] = [];
-    for (const turn of (yield* this.sql.all(sql)).map(toTurn)) {
-      // Turns that lack the price of another model, or had all prices before, are not concerned.
-      if (!models.some((model) => turn.usage.byModel[model]?.costUsd === null)) continue;
-      const usage = yield* this.prices.price(turn.usage);
-      if (usage.costUsd !== null) priced.push([infoOf(turn), usage]);
-    }
-    return priced;
-  }
-
-  /** Corrects the counters of turns whose price has become known. */
-  *#correctQuota(): Work<void> {
-    for (const turnId of yield* this.quota.unpriced()) {
-      const turn = yield* this.get(turnId);
-      const costUsd = turn && (yield* this.prices.price(turn.usage)).costUsd;
-      if (typeof costUsd === "number") yield* this.quota.correct(turnId, nanoOf(costUsd));
-    }
+  /** See LatePrices. */
+  takePriced(turnId: string): readonly PricedTurn[] {
+    return this.#latePrices.take(turnId);
   }
 }
 
@@ -397,37 +370,11 @@ function wholeUsage(turn: Row, sinceParked: TurnUsage): TurnUsage {
   return toUsage(whole, whole.shares);
 }
 
-function infoOf({ id, sessionId, kind, keyId, origin, createdAt, metadata }: TurnRecord): TurnInfo {
-  return { id, sessionId, kind, keyId, createdAt, metadata, ...(origin !== undefined && { origin }) };
-}
-
 /** Throws a FencedError if a turn that was found is not of its session's epoch. */
 function checkEpoch(turn: Row): void {
   if (turn["epoch"] !== turn["session_epoch"]) throw new FencedError(text(turn, "session_id"));
 }
 
-/** The values of USED for a turn without usage. */
-const NOTHING_USED = [0, 0, 0, 0, 0, 0, 0, null] as const;
-
-/** The values of PROCESS. */
-function placeOf({ pid, startTime, marker }: ChildNote): [number, number, string] {
-  return [pid, startTime, marker];
-}
-
 function hasEnded(turn: Row): boolean {
   return maybeText(turn, "end") !== undefined;
-}
-
-function columnsOf(booked: Booked): [number, number, number, number, number, number, number, string] {
-  const { tokens, costNano, estimated, unpriced } = booked;
-  return [
-    tokens.input,
-    tokens.output,
-    tokens.cache_read,
-    tokens.cache_write,
-    costNano,
-    estimated ? 1 : 0,
-    unpriced ? 1 : 0,
-    sharesToJson(booked),
-  ];
 }
