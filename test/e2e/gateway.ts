@@ -230,8 +230,16 @@ export class TestGateway {
       },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       ...(signal ? { signal } : {}),
-    });
+    }).catch((error: unknown) => this.#explain(error, `${method} ${path}`));
     return watched(response, { method, path: new URL(path, this.url).pathname }, this.#contract);
+  }
+
+  /** Rethrows why a request failed, and if the gateway has ended, that it has and what it said last. */
+  #explain(error: unknown, request: string): never {
+    if (!(error instanceof TypeError)) throw error;
+    const ended = this.#child?.exitCode ?? this.#child?.signalCode ?? null;
+    const end = ended === null ? "" : `; the gateway has ended (${ended}): ${this.stderr.slice(-2000)}`;
+    throw new Error(`${request}: ${error.message} (${String(error.cause)})${end}`, { cause: error });
   }
 
   /** Opens a WebSocket; every frame that comes is held against the document. */

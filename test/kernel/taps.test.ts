@@ -1,3 +1,4 @@
+import { mock } from "node:test";
 import { GatewayError, Refusal } from "@claudeway/ports";
 import { expect } from "chai";
 import { PluginFault } from "#kernel/faults.js";
@@ -171,6 +172,8 @@ describe("interceptor taps", () => {
 });
 
 describe("observer taps", () => {
+  afterEach(() => mock.restoreAll());
+
   it("cost nothing without taps", () => {
     const { kernel } = createKernel();
     let called = false;
@@ -193,6 +196,7 @@ describe("observer taps", () => {
   });
 
   it("are bounded in flight for each plugin: more are dropped, counted, and logged once", async () => {
+    const pass = stoppedClock();
     const { kernel, complaints } = createKernel({
       limits: { tellingInFlight: 3, tapMs: 10_000, reportEveryMs: 150 },
     });
@@ -218,7 +222,7 @@ describe("observer taps", () => {
     expect(complaints()).to.deep.equal([
       'plugin slow: tap "wait" on event: has 3 calls in flight, more are dropped; 1 so far',
     ]);
-    await pause(160);
+    pass(160);
     kernel.notify("event", EVENT, TURN);
     expect(complaints()).to.have.length(2);
     expect(complaints()[1]).to.match(/8 so far$/);
@@ -285,6 +289,7 @@ describe("observer taps", () => {
   });
 
   it("cannot flood the log: repeated lines are suppressed and counted", async () => {
+    const pass = stoppedClock();
     const { kernel, lines } = createKernel({ limits: { reportEveryMs: 100 } });
     const broken = plugin("broken", (scope) =>
       scope.hooks.event.tap("always", () => {
@@ -296,7 +301,7 @@ describe("observer taps", () => {
     for (let round = 0; round < 500; round += 1) kernel.notify("event", EVENT, TURN);
     expect(errors()).to.have.length(10);
     expect(errors()[0]).to.include({ plugin: "broken", tap: "always", hook: "event" });
-    await pause(110);
+    pass(110);
     kernel.notify("event", EVENT, TURN);
     expect(errors().at(-1)).to.include({ linesHeldBack: 490 });
     kernel.notify("event", EVENT, TURN);
@@ -446,3 +451,12 @@ describe("the scope", () => {
     expect(await kernel.hooks.request.promise(REQUEST)).to.equal(undefined);
   });
 });
+
+/** Stops the clock that log lines are counted by; what it returns lets it go on by some ms. */
+function stoppedClock(): (ms: number) => void {
+  let now = performance.now();
+  mock.method(performance, "now", () => now);
+  return (ms) => {
+    now += ms;
+  };
+}

@@ -23,6 +23,11 @@ const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 200;
 /** The interval of checks for slow requests, in ms, unless a limit is shorter. */
 const CHECK_MS = 5_000;
+/**
+ * How long a connection may rest, in ms: longer than proxies keep theirs (Caddy 120 s, cloudflared 90 s, nginx 60 s), so that
+ * the proxy closes it. Where the server does, a request that is on its way at that moment is lost.
+ */
+const IDLE_MS = 125_000;
 /** A client that reads nothing of its answer for this long is disconnected, in ms. */
 const STALLED_MS = 120_000;
 /** Connections that wait in the system's queue, at most: Node's default. */
@@ -55,6 +60,7 @@ export function createHttpServer(handlers: Handlers, limits: Limits, stalledMs =
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout,
       requestTimeout: Math.max(limits.request_secs * 1000, headersTimeout),
+      keepAliveTimeout: IDLE_MS,
       connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeout / 2),
     },
     begin,

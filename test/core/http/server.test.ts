@@ -53,6 +53,12 @@ describe("the HTTP server", () => {
     socket.destroy();
   });
 
+  it("keeps a resting connection for longer than a proxy does, and says so", async () => {
+    const { headers } = await fetch(served.url);
+    const [, secs] = /^timeout=(\d+)$/.exec(headers.get("keep-alive") ?? "") ?? [];
+    expect(Number(secs)).to.be.greaterThan(120);
+  });
+
   it("answers a request whose body the route stopped reading", async () => {
     const socket = connect(Number(new URL(served.url).port), "127.0.0.1");
     socket.write("POST /given-up HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");

@@ -2,6 +2,7 @@ import type { PluginStore, StatisticsRange, TurnStatistics } from "@claudeway/co
 import { expect } from "chai";
 import { merged, NOTHING, percentilesOf } from "#plugins/dashboard/statistics/counts.js";
 import { DAY_MS, HOUR_MS, StatisticsHistory } from "#plugins/dashboard/statistics/history.js";
+import { eventually } from "../../e2e/poll.js";
 
 const TODAY = Math.floor(Date.now() / DAY_MS) * DAY_MS;
 
@@ -85,8 +86,10 @@ describe("dashboard: statistics of turns", () => {
       return statistics(range);
     };
     const history = new StatisticsHistory(parts);
-    const first = await history.read(starts, DAY_MS, 50);
-    expect(first.at(-1), "today").to.not.equal(undefined);
+    const first = await eventually("today's counts", async () => {
+      const read = await history.read(starts, DAY_MS, 50);
+      return read.at(-1) !== undefined && read;
+    });
     expect(first[0], "the oldest").to.equal(undefined);
     release();
     expect(sum(await history.read(starts, DAY_MS, 10_000))).to.equal(48);

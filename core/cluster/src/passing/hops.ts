@@ -5,8 +5,8 @@ import type { HeaderValues } from "./headers.js";
 
 /** How long a node may take to accept a connection, in ms. */
 const CONNECT_MS = 3_000;
-/** Idle connections are closed before the other node does that (after 5 s), so that no request meets a closed one. */
-const IDLE_MS = 4_000;
+/** Idle connections are closed before the other node does that (after 125 s), so that no request meets a closed one. */
+const IDLE_MS = 60_000;
 const MAX_IDLE = 64;
 /** A connection to a machine that is gone is noticed after some of these, in ms. */
 const KEEP_ALIVE_MS = 10_000;
