@@ -5,9 +5,6 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** How long a test may take that may have to install something first, in ms. */
-export const INSTALL_TIMEOUT_MS = 300_000;
-
 export interface DebianProgram {
   /** What it may be called, the usual name first; or absolute paths, of what is not on the PATH. */
   readonly names: readonly string[];

@@ -126,8 +126,7 @@ const ACCEPTED: readonly (readonly [path: string, body: object])[] = [
   ["/v1/messages", { ...says("[[words 1]]"), output_config: null, tools: [], tool_choice: null }],
 ];
 
-describe("errors of the chat APIs, with the real CLI and the scripted model", function () {
-  this.timeout(180_000);
+describe("errors of the chat APIs, with the real CLI and the scripted model", () => {
   let options: OptionsGateway;
   before(async () => {
     options = await OptionsGateway.start({

@@ -9,8 +9,7 @@ const PROMPT = "[[think one two three four]] [[words 3]]";
 const THOUGHT = "one two three four";
 const ANSWER = "word1 word2 word3";
 
-describe("thinking on the chat APIs, with the real CLI and the scripted model", function () {
-  this.timeout(180_000);
+describe("thinking on the chat APIs, with the real CLI and the scripted model", () => {
   let options: OptionsGateway;
   let openai: OpenAI;
   let anthropic: Anthropic;

@@ -4,8 +4,7 @@ import { expect } from "chai";
 import { cliEnvironment, runToEnd, TestGateway } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 
-describe("faults of plugins", function () {
-  this.timeout(120_000);
+describe("faults of plugins", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start();

@@ -10,8 +10,7 @@ import { Recorder } from "./recorder.js";
 
 const CLIENT = new URL("../fixtures/chat-client.mjs", import.meta.url).pathname;
 
-describe("the gateway, to chat clients configured by their environment alone", function () {
-  this.timeout(180_000);
+describe("the gateway, to chat clients configured by their environment alone", () => {
   let options: OptionsGateway;
   let recorder: Recorder;
   let home: string;

@@ -12,8 +12,7 @@ const RECORDED: readonly Recorded[] = JSON.parse(
  * What clients in Python sent (`WRITE_REQUESTS=1 npm run test:clients`), sent again: nothing of theirs is refused that was
  * accepted, and their chats go on live.
  */
-describe("the requests of clients in Python, with the real CLI and the scripted model", function () {
-  this.timeout(180_000);
+describe("the requests of clients in Python, with the real CLI and the scripted model", () => {
   let options: OptionsGateway;
   /** The id of the response before, for requests that refer to it. */
   let previous: unknown;

@@ -1,7 +1,6 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { eventually } from "../e2e/poll.js";
 import { journal } from "./books.js";
 import { Cluster } from "./cluster.js";
@@ -46,9 +45,7 @@ const CONTROLS = [
   },
 ];
 
-describe("the safety rules of a cluster", function () {
-  this.timeout(INSTALL_TIMEOUT_MS);
-
+describe("the safety rules of a cluster", () => {
   it("are kept by the code, as their tests say", async () => {
     expect(await failures()).to.deep.equal([]);
   });
@@ -60,8 +57,7 @@ describe("the safety rules of a cluster", function () {
 });
 
 /* What the fence alone prevents, with real processes. */
-describe("a tool of a node that is stopped in a turn, and buried", function () {
-  this.timeout(INSTALL_TIMEOUT_MS);
+describe("a tool of a node that is stopped in a turn, and buried", () => {
   /** Longer than the test. */
   const LONG_MS = 300_000;
 
@@ -86,11 +82,11 @@ describe("a tool of a node that is stopped in a turn, and buried", function () {
             });
           return (await a.children()).length > 0;
         };
-        await eventually("a tool", works, 60_000);
+        await eventually("a tool", works);
         a.suspend();
         // Until it is buried, its sessions are not given out.
         const next = async () => (await ask(b, path, prompt(50)).catch(() => undefined))?.status === 200;
-        await eventually("an answer of b", next, 60_000);
+        await eventually("an answer of b", next);
         const overlaps = journal(cluster.dir).filter(({ what }) => what === "overlap");
         expect(overlaps.length > 0).to.equal(without !== undefined);
         await a.kill();

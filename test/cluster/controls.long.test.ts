@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { databaseAway, suspend } from "./faults.js";
 import { type NemesisOptions, nemesis } from "./nemesis.js";
 
@@ -20,8 +19,7 @@ const WRITTEN =
   /overlapped one of their session|worked at another node|booked as|not in the ledger|under an old epoch|sums of/;
 
 /* The checks of the nemesis are able to fail: each safety rule that is taken out breaks what it is there for. */
-describe("the nemesis, steered to the fault that a rule is there for", function () {
-  this.timeout(INSTALL_TIMEOUT_MS);
+describe("the nemesis, steered to the fault that a rule is there for", () => {
   const run = async (how: Omit<NemesisOptions, "seed">, without?: string) => {
     const cluster = without === undefined ? {} : { without };
     const { verdict } = await nemesis({ ...how, seed: 11, cluster });

@@ -1,6 +1,5 @@
 import { type ScriptedModel, startScriptedModel } from "@claudeway/plugin-demo/model";
 import { expect } from "chai";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { priceOf, sumOfDealt } from "../e2e/dealt.js";
 import { cliEnvironment, KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
@@ -14,8 +13,7 @@ const ENDS: Readonly<Record<string, (node: ClusterNode) => unknown>> = {
   "ended in order": (node) => node.end(),
 };
 
-describe("a conversation of whole gateways with the real CLI", function () {
-  this.timeout(INSTALL_TIMEOUT_MS);
+describe("a conversation of whole gateways with the real CLI", () => {
   let model: ScriptedModel;
   let cluster: Cluster;
   let a: ClusterNode;
@@ -69,7 +67,7 @@ describe("a conversation of whole gateways with the real CLI", function () {
       expect(messages).to.include({ transcript: "found", total: 3 });
       const { body: fork } = await ask(b, `/session/${session}/fork`, { body: {} });
       await a.start();
-      await eventually("a ready", () => a.isReady(), 60_000);
+      await eventually("a ready", () => a.isReady());
       await end(b);
       const forked = await answered(a, String(fork["session_id"]), "[[recall]] forked");
       expect(forked["result"]).to.contain('3 earlier prompts: ["one [[words 3]]","two","[[recall]]"]');

@@ -1,15 +1,14 @@
 import { expect } from "chai";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { isObject } from "#schemas/index.js";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "../e2e/chromium.js";
+import { launchChromium } from "../e2e/chromium.js";
 import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { Cluster } from "./cluster.js";
 import type { ClusterNode } from "./node.js";
 import { promptOf } from "./order.js";
 
-describe("the dashboard of a cluster", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard of a cluster", () => {
   let cluster: Cluster;
   let browser: Browser;
   let context: BrowserContext;

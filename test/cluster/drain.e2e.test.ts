@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { expect } from "chai";
 import WebSocket from "ws";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "../plugins/telegram/bot-api.js";
@@ -12,11 +11,9 @@ import { ask } from "./requests.js";
 
 /** A turn that only the end of the node's grace ends. */
 const ENDLESS_MS = 3_600_000;
-const SOON_MS = 60_000;
 const HEADERS = { authorization: `Bearer ${KEYS.admin}`, "content-type": "application/json" };
 
-describe("SIGTERM to a node with turns, streams, sockets, followers and a poller", function () {
-  this.timeout(INSTALL_TIMEOUT_MS);
+describe("SIGTERM to a node with turns, streams, sockets, followers and a poller", () => {
   let api: BotApiServer;
   let cluster: Cluster;
 
@@ -60,8 +57,8 @@ describe("SIGTERM to a node with turns, streams, sockets, followers and a poller
     const closed = Promise.all([once(busy, "close"), once(idle, "close")]);
     busy.send(JSON.stringify({ prompt: prompt("socket") }));
     // Each has a lock and what holds it.
-    await eventually("three turns", async () => (await node.children()).length >= 6, SOON_MS);
-    await eventually("a poll", () => api.polled, SOON_MS);
+    await eventually("three turns", async () => (await node.children()).length >= 6);
+    await eventually("a poll", () => api.polled);
 
     await node.end("SIGTERM");
 

@@ -1,14 +1,11 @@
 import { expect } from "chai";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { OUTAGES, runOutage } from "./outage.js";
 import { BUSY, IDLE, runTrial, TRIALS } from "./trials.js";
 
 const LEASE_SECS = 3;
 
 for (const trial of TRIALS) {
-  describe(`${IDLE} idle and ${BUSY} busy sessions of a node: ${trial.name}`, function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
-
+  describe(`${IDLE} idle and ${BUSY} busy sessions of a node: ${trial.name}`, () => {
     it("are served by the other node, with every turn booked once and no process left", async () => {
       const { verdict, zombieAnswers } = await runTrial(trial, LEASE_SECS);
       expect(verdict.broken).to.deep.equal([]);
@@ -19,9 +16,7 @@ for (const trial of TRIALS) {
 }
 
 for (const outage of OUTAGES) {
-  describe(`${IDLE} idle and ${BUSY} busy sessions of a node: ${outage.name}`, function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
-
+  describe(`${IDLE} idle and ${BUSY} busy sessions of a node: ${outage.name}`, () => {
     const turns = outage.isFenced ? "the turns end once, without success" : "the turns go on";
     it(`are served again, ${turns}, and no node is buried`, async () => {
       // A short outage includes the start of the database, which takes a second or more.

@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { INITIALIZE } from "../plugins/mcp/posted.js";
@@ -10,8 +9,7 @@ import { promptOf } from "./order.js";
 /** A turn that only its end by others ends. */
 const LONG_MS = 600_000;
 
-describe("a session of an MCP client, at two nodes", function () {
-  this.timeout(INSTALL_TIMEOUT_MS);
+describe("a session of an MCP client, at two nodes", () => {
   let cluster: Cluster;
   let a: ClusterNode;
   let b: ClusterNode;

@@ -3,15 +3,11 @@ import { join } from "node:path";
 import { type ScriptedModel, startScriptedModel } from "@claudeway/plugin-demo/model";
 import { expect } from "chai";
 import { isObject } from "#schemas/index.js";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { cliEnvironment, KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { Cluster } from "./cluster.js";
 import type { ClusterNode } from "./node.js";
 import { type Answer, ask } from "./requests.js";
-
-/** A node comes back, on a busy machine. */
-const SOON_MS = 150_000;
 
 /** How a node goes away, and the state that it is in then. */
 const ENDS: Readonly<Record<string, { readonly state: string; end(node: ClusterNode): unknown }>> = {
@@ -19,8 +15,7 @@ const ENDS: Readonly<Record<string, { readonly state: string; end(node: ClusterN
   "has left": { state: "left", end: (node) => node.end() },
 };
 
-describe("a session whose files are on one node, with the real CLI", function () {
-  this.timeout(INSTALL_TIMEOUT_MS);
+describe("a session whose files are on one node, with the real CLI", () => {
   let model: ScriptedModel;
   let cluster: Cluster;
 
@@ -80,7 +75,6 @@ describe("a session whose files are on one node, with the real CLI", function ()
       await eventually(
         `a is ${state}`,
         async () => (await cluster.query("SELECT state FROM nodes WHERE node = 'a'"))[0]?.["state"] === state,
-        SOON_MS,
       );
       const prompts = { body: { prompt: "[[say hello]]" } };
       for (const [path, sent] of [
@@ -113,16 +107,12 @@ describe("a session whose files are on one node, with the real CLI", function ()
       ]);
 
       await a.start();
-      await eventually("the end of the turn", async () => (await stateAtB()) === "completed", SOON_MS);
+      await eventually("the end of the turn", async () => (await stateAtB()) === "completed");
       expect(readFileSync(join(parked.workdir, "parked.txt"), "utf8")).to.equal("P");
-      const again = await eventually(
-        "an answer of a",
-        async () => {
-          const { status, body } = await say(b, session.id, "[[bash cp copy.txt third.txt]]");
-          return status === 200 && body;
-        },
-        SOON_MS,
-      );
+      const again = await eventually("an answer of a", async () => {
+        const { status, body } = await say(b, session.id, "[[bash cp copy.txt third.txt]]");
+        return status === 200 && body;
+      });
       expect(again).to.include({ success: true });
       expect(existsSync(join(session.workdir, "third.txt"))).to.equal(true);
       const { status, body: fork } = await ask(b, `/session/${session.id}/fork`, { body: {} });

@@ -6,7 +6,6 @@ import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { pypiProgram } from "../docs/pypi-program.js";
 import { listeningPort } from "../e2e/address.js";
 import { eventually } from "../e2e/poll.js";
@@ -70,8 +69,7 @@ async function envoy(dir: string, [one, two]: readonly [StandIn, StandIn]): Prom
 }
 
 for (const name of ["nginx", "caddy", "envoy"] as const) {
-  describe(`sticky routing by session, in ${name}`, function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  describe(`sticky routing by session, in ${name}`, () => {
     const nodes = [new StandIn("one"), new StandIn("two")] as const;
     let proxy: Running;
 

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { type ScriptedModel, startScriptedModel } from "@claudeway/plugin-demo/model";
 import { expect } from "chai";
 import { isObject } from "#schemas/index.js";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { cliEnvironment } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "../plugins/telegram/bot-api.js";
@@ -12,11 +11,7 @@ import { Cluster } from "./cluster.js";
 import type { ClusterNode } from "./node.js";
 import { ask } from "./requests.js";
 
-/** A node is buried, another one leads and polls, on a busy machine. */
-const SOON_MS = 60_000;
-
-describe("telegram at two nodes, with the real CLI", function () {
-  this.timeout(INSTALL_TIMEOUT_MS);
+describe("telegram at two nodes, with the real CLI", () => {
   let model: ScriptedModel;
   let api: BotApiServer;
   let cluster: Cluster;
@@ -60,33 +55,29 @@ describe("telegram at two nodes, with the real CLI", function () {
   }
 
   const ended = (node: ClusterNode, turn: string) =>
-    eventually(
-      "the end of the turn",
-      async () => {
-        const { body } = await ask(node, `/turns/${turn}`);
-        return body["state"] === "completed" && body;
-      },
-      SOON_MS,
-    );
+    eventually("the end of the turn", async () => {
+      const { body } = await ask(node, `/turns/${turn}`);
+      return body["state"] === "completed" && body;
+    });
 
   it("asks at one node, is decided through the chat at the other after a kill, and runs once", async () => {
     const [a, b] = [cluster.node("a"), cluster.node("b")];
-    await eventually("a poll", () => api.polled, SOON_MS);
+    await eventually("a poll", () => api.polled);
     const { turn, path } = await parkAt(a, "a.txt");
-    const asked = await eventually("the call in the chat", () => api.find("a.txt"), SOON_MS);
+    const asked = await eventually("the call in the chat", () => api.find("a.txt"));
     // Without it, the next node shows the call again, and the buttons of the first message are refused.
-    await eventually("its buttons are stored", () => cardStored(cluster), SOON_MS);
+    await eventually("its buttons are stored", () => cardStored(cluster));
     await a.kill();
-    await eventually("no poll", () => !api.polled, SOON_MS);
-    await eventually("a poll of b", () => api.polled, SOON_MS);
+    await eventually("no poll", () => !api.polled);
+    await eventually("a poll of b", () => api.polled);
     api.pressButton(asked, "Approve");
     expect((await ended(b, turn))["result"]).to.include({ success: true, result: "written" });
     expect(existsSync(path) && readFileSync(path, "utf8")).to.equal("A");
-    await eventually("the decision in the chat", () => asked.buttons.length === 0, SOON_MS);
+    await eventually("the decision in the chat", () => asked.buttons.length === 0);
     // Back again, it waits for the lead; what it is asked is shown by b.
     await a.start();
     const other = await parkAt(a, "b.txt");
-    const second = await eventually("the call in the chat", () => api.find("b.txt"), SOON_MS);
+    const second = await eventually("the call in the chat", () => api.find("b.txt"));
     api.pressButton(second, "Deny");
     await ended(a, other.turn);
     expect(existsSync(other.path)).to.equal(false);
@@ -98,13 +89,13 @@ describe("telegram at two nodes, with the real CLI", function () {
 
   it("goes on with a conversation at the next poller", async () => {
     const a = cluster.node("a");
-    await eventually("a poll", () => api.polled, SOON_MS);
+    await eventually("a poll", () => api.polled);
     api.write("[[say first]]", { thread: 7 });
-    await eventually("the answer", () => api.find("first"), SOON_MS);
+    await eventually("the answer", () => api.find("first"));
     await a.kill();
-    await eventually("no poll", () => !api.polled, SOON_MS);
+    await eventually("no poll", () => !api.polled);
     api.write("[[say second]]", { thread: 7 });
-    await eventually("the answer", () => api.find("second"), SOON_MS);
+    await eventually("the answer", () => api.find("second"));
     const rows = await cluster.query("SELECT count(*) AS n FROM sessions");
     expect(Number(rows[0]?.["n"])).to.equal(1);
   });

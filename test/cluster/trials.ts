@@ -93,7 +93,7 @@ async function perform(trial: Trial, cluster: Cluster, leaseMs: number): Promise
   const zombieAnswers = (await asked) ?? 0;
 
   await trial.undo(a, cluster);
-  await eventually("a ready again", () => a.isReady(), 60_000);
+  await eventually("a ready again", () => a.isReady());
   await Promise.all(busy);
   for (const session of load.sessions) await untilServed(load, a, session);
   return {

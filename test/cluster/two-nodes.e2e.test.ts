@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { isObject } from "#schemas/index.js";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { judge } from "./books.js";
@@ -12,8 +11,6 @@ import { promptOf } from "./order.js";
 import { Random } from "./random.js";
 
 const LEASE_SECS = 3;
-/** A burial and what follows it, on a busy machine. */
-const SOON_MS = 60_000;
 /** A turn that only its end by others ends within that time. */
 const LONG_MS = 300_000;
 
@@ -22,8 +19,7 @@ interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-describe("two nodes on one database", function () {
-  this.timeout(INSTALL_TIMEOUT_MS);
+describe("two nodes on one database", () => {
   let cluster: Cluster;
   let [a, b]: ClusterNode[] = [];
 
@@ -57,14 +53,10 @@ describe("two nodes on one database", function () {
     call(node, `/session/${session}`, { prompt: promptOf({ tag: "said", ms, units: 1 }) });
 
   const served = (node: ClusterNode | undefined, session: string) =>
-    eventually(
-      "an answer",
-      async () => {
-        const { status, body } = await say(node, session).catch(() => ({ status: 0, body: {} }));
-        return status === 200 && (body as Answer["body"])["success"] === true;
-      },
-      SOON_MS,
-    );
+    eventually("an answer", async () => {
+      const { status, body } = await say(node, session).catch(() => ({ status: 0, body: {} }));
+      return status === 200 && (body as Answer["body"])["success"] === true;
+    });
 
   const isReady = (node: ClusterNode | undefined) =>
     call(node, "/ready").then(
@@ -106,7 +98,7 @@ describe("two nodes on one database", function () {
     const stoppedAt = performance.now();
     a?.suspend();
     // The guard ends its work, although the gateway can't.
-    await eventually("no process", async () => (await a?.children())?.length === 0, SOON_MS);
+    await eventually("no process", async () => (await a?.children())?.length === 0);
     const goneMs = performance.now() - stoppedAt;
     await served(b, busy);
     const servedMs = performance.now() - stoppedAt;
@@ -114,9 +106,9 @@ describe("two nodes on one database", function () {
     a?.wake();
     const answer = await cut;
     expect(answer?.body["success"]).to.not.equal(true);
-    await eventually("a new incarnation", async () => (await row("a"))["state"] === "up", SOON_MS);
+    await eventually("a new incarnation", async () => (await row("a"))["state"] === "up");
     expect(Number((await row("a"))["incarnation"])).to.be.greaterThan(first);
-    await eventually("ready", () => isReady(a), SOON_MS);
+    await eventually("ready", () => isReady(a));
     // Through the other node, which has the session.
     await served(a, busy);
     const ends = await cluster.query(`SELECT "end" FROM turns ORDER BY seq`);
@@ -134,13 +126,13 @@ describe("two nodes on one database", function () {
         ({ body }) => body["reason"] === "fenced",
         () => false,
       );
-    await eventually("not ready", isFenced, SOON_MS);
+    await eventually("not ready", isFenced);
     const fencedMs = performance.now() - cutAt;
     expect((await say(a, id)).status).to.equal(503);
     await served(b, id);
     const servedMs = performance.now() - cutAt;
     a?.database.restore();
-    await eventually("ready", () => isReady(a), SOON_MS);
+    await eventually("ready", () => isReady(a));
     report("cut off", { fencedMs, servedMs });
   });
 

@@ -42,8 +42,7 @@ const ORDERS = [
 ] as const;
 
 for (const mode of ["bypass", "deny", "ask"] as const)
-  describe(`calls of client tools in the approval mode ${mode}, on the real CLI`, function () {
-    this.timeout(180_000);
+  describe(`calls of client tools in the approval mode ${mode}, on the real CLI`, () => {
     let model: ScriptedModel;
     let wiretap: Wiretap;
     let gateway: TestGateway;

@@ -73,7 +73,7 @@ describe("a turn that waits five hours for a usage limit, on the real CLI", func
     expect(statuses()).to.deep.equal([200, 429]);
 
     await gateway.advance(3 * 60_000);
-    await eventually("the end of the turn", async () => (await state()) === "completed", 60_000);
+    await eventually("the end of the turn", async () => (await state()) === "completed");
     const { result } = (await ask<TurnStatus>(`/turns/${turnId}`)).body;
     expect(result).to.include({ success: true, error: null });
     expect(result?.result, "the command ran once").to.match(/answered: once$/);

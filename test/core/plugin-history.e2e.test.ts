@@ -13,8 +13,7 @@ const PNG =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const IMAGE = { type: "image", source: { type: "base64", media_type: "image/png", data: PNG } } as const;
 
-describe("sessions of plugins that begin with a history, on the real CLI", function () {
-  this.timeout(120_000);
+describe("sessions of plugins that begin with a history, on the real CLI", () => {
   let model: ScriptedModel;
   let wiretap: Wiretap;
   let gateway: TestGateway;

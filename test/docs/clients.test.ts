@@ -12,8 +12,7 @@ const RUN = [
 ] as const;
 
 /** The blocks in Python run in `npm run test:clients`. */
-describe("the recipes of docs/clients.md", function () {
-  this.timeout(180_000);
+describe("the recipes of docs/clients.md", () => {
   let options: OptionsGateway;
   before(async () => {
     options = await OptionsGateway.start({

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { loadAll, load as parseYaml } from "js-yaml";
 import { isObject, schemaOf } from "#schemas/index.js";
-import { debianProgram, INSTALL_TIMEOUT_MS } from "../debian.js";
+import { debianProgram } from "../debian.js";
 import { runFromPypi } from "./pypi-program.js";
 
 const FOLDER = new URL("../../deploy/cluster/", import.meta.url);
@@ -14,8 +14,7 @@ const path = (name: string) => fileURLToPath(new URL(name, FOLDER));
 const read = (name: string) => readFileSync(new URL(name, FOLDER), "utf8");
 
 describe("deploy/cluster", () => {
-  it("has a compose file that docker-compose accepts, with a data folder for each gateway", async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  it("has a compose file that docker-compose accepts, with a data folder for each gateway", async () => {
     const compose = await debianProgram({ names: ["docker-compose"], package: "docker-compose" });
     const env = {
       ...process.env,
@@ -34,8 +33,7 @@ describe("deploy/cluster", () => {
     for (const file of ["claudeway.toml", "nginx.conf"]) expect(existsSync(path(file)), file).to.equal(true);
   });
 
-  it("has a manifest that the schemas of Kubernetes accept", async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  it("has a manifest that the schemas of Kubernetes accept", async () => {
     const printed = await runFromPypi("kubernetes-validate==1.37.0", "kubernetes-validate", [
       "--strict",
       path("kubernetes.yaml"),

@@ -8,8 +8,7 @@ const BLOCKS = blocksOf(new URL("../../docs/events.md", import.meta.url));
 /** Stands between the outputs of two blocks. */
 const MARK = "--- output of the block ---";
 
-describe("docs/events.md", function () {
-  this.timeout(180_000);
+describe("docs/events.md", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({ env: { IS_SANDBOX: "1" } });

@@ -146,8 +146,7 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-describe("docs/plugin-guide.md", function () {
-  this.timeout(180_000);
+describe("docs/plugin-guide.md", () => {
   const folder = mkdtempSync(join(tmpdir(), "claudeway-guide-"));
   const fileOf = (index: number) => `block-${MODULES[index]?.line}.ts`;
   let open: TestGateway[] = [];

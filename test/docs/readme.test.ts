@@ -5,8 +5,7 @@ import { type Block, blocksOf } from "./blocks.js";
 
 const BLOCKS = blocksOf(new URL("../../README.md", import.meta.url));
 
-describe("README.md", function () {
-  this.timeout(120_000);
+describe("README.md", () => {
   let gateway: TestGateway;
 
   before(async () => {

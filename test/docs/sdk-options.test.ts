@@ -48,8 +48,7 @@ describe("docs/sdk-options.md", () => {
   });
 });
 
-describe("docs/options.md", function () {
-  this.timeout(180_000);
+describe("docs/options.md", () => {
   let gateway: TestGateway;
   before(async () => {
     const [, allow = ""] = /```toml\n([\s\S]*?)```/.exec(readFileSync(page("options.md"), "utf8")) ?? [];

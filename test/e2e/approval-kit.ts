@@ -97,7 +97,7 @@ export async function turnIn(
     last = (await gateway.request<TurnStatus>(`/turns/${id}`, options)).body;
     return last.state === state ? last : undefined;
   };
-  return eventually(`turn ${id} is ${state}`, look, 30_000).catch((error: Error) => {
+  return eventually(`turn ${id} is ${state}`, look).catch((error: Error) => {
     throw new Error(`${error.message}; it is ${JSON.stringify(last)}`);
   });
 }

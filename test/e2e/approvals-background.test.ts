@@ -13,8 +13,7 @@ describe("approvals of background work", () => {
   const RULE = "^(Agent|Task)|setTimeout";
   const slow = bash("node -e 'setTimeout(()=>{},1500)'");
 
-  it("rules decide an asynchronous subagent's calls, the rest is asked, for the turn that launched it", async function () {
-    this.timeout(60_000);
+  it("rules decide an asynchronous subagent's calls, the rest is asked, for the turn that launched it", async () => {
     gateway = await startAsking({ allow: RULE });
     const session = await newSession(gateway);
     const work = `${slow} [[write late.txt from-the-subagent]] [[say subdone]]`;
@@ -31,8 +30,7 @@ describe("approvals of background work", () => {
     await eventually("the file", () => read(session, "late.txt") === "from-the-subagent");
   });
 
-  it("keeps a call waiting that was asked about before the main turn ended", async function () {
-    this.timeout(60_000);
+  it("keeps a call waiting that was asked about before the main turn ended", async () => {
     gateway = await startAsking();
     const session = await newSession(gateway);
     const work = `[[write late.txt from-the-subagent]] [[say subdone]]`;
@@ -44,8 +42,7 @@ describe("approvals of background work", () => {
     await eventually("the file", () => read(session, "late.txt") === "from-the-subagent");
   });
 
-  it("holds such a call for the maximum time, and then denies it", async function () {
-    this.timeout(60_000);
+  it("holds such a call for the maximum time, and then denies it", async () => {
     gateway = await startAsking({ allow: RULE, max_hold_secs: 2 });
     const session = await newSession(gateway);
     const work = `[[write late.txt x]] [[say subdone]]`;
@@ -60,8 +57,7 @@ describe("approvals of background work", () => {
     expect(read(session, "late.txt")).to.equal(undefined);
   });
 
-  it("asks about the calls of a turn that the CLI began by itself, for that turn", async function () {
-    this.timeout(60_000);
+  it("asks about the calls of a turn that the CLI began by itself, for that turn", async () => {
     gateway = await TestGateway.start(asking({ allow: RULE, live_wait_secs: 1, max_hold_secs: 60 }));
     const session = await newSession(gateway);
     const work = "[[noticed [[write late.txt noticed]] [[say built]]]]";

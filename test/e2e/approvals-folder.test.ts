@@ -18,9 +18,7 @@ function scripts(workdir: string): { readonly above: string; readonly below: str
   return files;
 }
 
-describe("approvals are valid in the shell's current directory", function () {
-  this.timeout(120_000);
-
+describe("approvals are valid in the shell's current directory", () => {
   describe("session grants", () => {
     let gateway: TestGateway;
     before(async () => {

@@ -23,8 +23,7 @@ import { readProcess } from "./processes.js";
 const LIVE = asking({ live_wait_secs: 60 });
 const PARKS = asking({ live_wait_secs: 0.2 });
 
-describe("approvals after a kill of all processes", function () {
-  this.timeout(180_000);
+describe("approvals after a kill of all processes", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await startAsking();

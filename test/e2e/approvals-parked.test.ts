@@ -18,8 +18,7 @@ import { KEYS, type TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import { readProcess } from "./processes.js";
 
-describe("approvals, parked", function () {
-  this.timeout(180_000);
+describe("approvals, parked", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await startAsking({ live_wait_secs: 0.2 });

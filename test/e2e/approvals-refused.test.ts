@@ -6,8 +6,7 @@ import { KEYS, TestGateway } from "./gateway.js";
 /** Denies what needs permission, with no plugin that could have an answer. */
 const DENYING = { env: { IS_SANDBOX: "1" }, args: ["--no-permissions-bypass"], config: "" };
 
-describe("approving afterwards what the key may not decide", function () {
-  this.timeout(120_000);
+describe("approving afterwards what the key may not decide", () => {
   let gateway: TestGateway;
   beforeEach(async () => {
     gateway = await TestGateway.start(

@@ -32,8 +32,7 @@ function choices(count: number): boolean[][] {
   );
 }
 
-describe("several calls in one message", function () {
-  this.timeout(180_000);
+describe("several calls in one message", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await startAsking({ live_wait_secs: 60 });

@@ -109,8 +109,7 @@ function marksOf(session: TestSession): string[] {
   return MARKS.filter((name) => read(session, `ran-${name}`) !== undefined);
 }
 
-describe("a workdir with its own permission settings", function () {
-  this.timeout(180_000);
+describe("a workdir with its own permission settings", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await startAsking({ live_wait_secs: 25 });
@@ -192,9 +191,7 @@ describe("a workdir with its own permission settings", function () {
   });
 });
 
-describe("a workdir that changes while a person thinks about a call", function () {
-  this.timeout(120_000);
-
+describe("a workdir that changes while a person thinks about a call", () => {
   it("a file that has become a link to the gateway's own is not written, though it was allowed", async () => {
     const gateway = await TestGateway.start({
       ...BYPASS,
@@ -220,9 +217,7 @@ describe("a workdir that changes while a person thinks about a call", function (
   });
 });
 
-describe("a gateway without the approval plugin", function () {
-  this.timeout(120_000);
-
+describe("a gateway without the approval plugin", () => {
   it("denies and lists, and lets exactly the approved call run", async () => {
     const gateway = await TestGateway.start({ args: ["--no-permissions-bypass"] });
     try {

@@ -18,8 +18,7 @@ describe("a background turn that a plugin refuses", () => {
   });
   after(() => gateway.dispose());
 
-  it("is interrupted with the reason, and ends the session's background work", async function () {
-    this.timeout(60_000);
+  it("is interrupted with the reason, and ends the session's background work", async () => {
     const talk = await Conversation.start(gateway);
     const work = `[[noticed ${bash("node -e 'setTimeout(()=>{},30000)'")} [[say built]]]]`;
     await talk.say(`[[both ${job(500)} ${job(60_000)}]] [[say started]] ${work}`);
@@ -51,8 +50,7 @@ describe("background work that a plugin ends", () => {
   const end = (talk: Conversation, key: string = KEYS.admin) =>
     gateway.request(`/ends-background/${talk.id}`, { method: "POST", key });
 
-  it("is lost as interrupted, and the session goes on", async function () {
-    this.timeout(60_000);
+  it("is lost as interrupted, and the session goes on", async () => {
     const talk = await Conversation.start(gateway);
     await talk.say(`${job(60_000)} [[say started]]`);
     expect((await end(talk, KEYS.bob)).status, "another key's").to.equal(404);
@@ -65,8 +63,7 @@ describe("background work that a plugin ends", () => {
     await checkSums(talk);
   });
 
-  it("is ended with the turn that the CLI runs by itself", async function () {
-    this.timeout(60_000);
+  it("is ended with the turn that the CLI runs by itself", async () => {
     const talk = await Conversation.start(gateway);
     const work = `[[noticed ${bash("node -e 'setTimeout(()=>{},30000)'")} [[say built]]]]`;
     await talk.say(`[[both ${job(500)} ${job(60_000)}]] [[say started]] ${work}`);

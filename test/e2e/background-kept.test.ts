@@ -20,8 +20,7 @@ describe("processes with background work", () => {
   const reasonsOf = ({ background_lost }: { background_lost?: LostTask[] }) =>
     background_lost?.map(({ reason }) => reason);
 
-  it("are not ended as idle or for others, and are idle again afterwards", async function () {
-    this.timeout(60_000);
+  it("are not ended as idle or for others, and are idle again afterwards", async () => {
     gateway = await start("idle_secs = 1\nmax_processes = 2\nmax_running = 2\n");
     const [held, other, third] = [
       await Conversation.start(gateway),
@@ -40,30 +39,27 @@ describe("processes with background work", () => {
     expect((await held.say("[[say bye]]")).body).not.to.have.property("background_lost");
   });
 
-  it("are ended after background_secs", async function () {
-    this.timeout(60_000);
+  it("are ended after background_secs", async () => {
     gateway = await start("idle_secs = 60\nbackground_secs = 2\n");
     const talk = await Conversation.start(gateway);
     await talk.say(`${job(60_000)} [[say started]]`);
-    await eventually("its end", async () => (await running(talk)) === 0, 15_000);
+    await eventually("its end", async () => (await running(talk)) === 0);
     expect(reasonsOf((await talk.say("[[say hi]]")).body)).to.deep.equal(["limit"]);
     expect(gateway.stdout + gateway.stderr).to.contain("background work was stopped before it finished");
   });
 
-  it("are kept up to a number per key: those that began first", async function () {
-    this.timeout(60_000);
+  it("are kept up to a number per key: those that began first", async () => {
     gateway = await start("idle_secs = 1\nmax_background_per_key = 1\n");
     const first = await Conversation.start(gateway);
     const second = await Conversation.start(gateway);
     await first.say(`${job(30_000)} [[say started]]`);
     await second.say(`${job(30_000)} [[say started]]`);
-    await eventually("the end of the second", async () => (await running(second)) === 0, 15_000);
+    await eventually("the end of the second", async () => (await running(second)) === 0);
     expect(await running(first)).to.equal(1);
     expect(reasonsOf((await second.say("[[say hi]]")).body)).to.deep.equal(["limit"]);
   });
 
-  it("of one-shot tasks end with the answer, which says so", async function () {
-    this.timeout(60_000);
+  it("of one-shot tasks end with the answer, which says so", async () => {
     gateway = await start("");
     const { body } = await gateway.request<TurnResponse>("/task", {
       body: { prompt: `${job(30_000)} [[say started]]` },

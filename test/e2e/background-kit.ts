@@ -53,11 +53,11 @@ export async function openTurns(talk: Conversation): Promise<number> {
 export async function settle(talk: Conversation): Promise<void> {
   const nothingRuns = async () =>
     (await openTurns(talk)) === 0 && ((await talk.view()).background ?? []).length === 0;
-  await eventually("the end of all turns", nothingRuns, 60_000);
+  await eventually("the end of all turns", nothingRuns);
   // The CLI may be about to begin a turn: a prompt waits for that.
   expect((await talk.say("[[say last]]")).body).to.include({ success: true, result: "last" });
   await sleep(1500);
-  await eventually("the end of all turns", nothingRuns, 60_000);
+  await eventually("the end of all turns", nothingRuns);
 }
 
 /** Asks for each word and holds answer, stream, tokens and cost against what the model dealt for that prompt. */

@@ -20,8 +20,7 @@ describe("answers beside background work", () => {
 
   for (const idleSecs of [1, 60]) {
     for (const pauseMs of [0, 4000]) {
-      it(`belong to their prompts with idle_secs = ${idleSecs} and pauses of ${pauseMs} ms`, async function () {
-        this.timeout(120_000);
+      it(`belong to their prompts with idle_secs = ${idleSecs} and pauses of ${pauseMs} ms`, async () => {
         gateway = await TestGateway.start(options(idleSecs));
         const talk = await Conversation.start(gateway);
         expect((await talk.say(`${job(2500)} [[say started]]`)).body.result).to.equal("started");
@@ -32,8 +31,7 @@ describe("answers beside background work", () => {
     }
   }
 
-  it("belong to their prompts where a process is not kept for its background work", async function () {
-    this.timeout(120_000);
+  it("belong to their prompts where a process is not kept for its background work", async () => {
     gateway = await TestGateway.start(options(1, 0));
     const talk = await Conversation.start(gateway);
     expect((await talk.say(`${job(20_000)} [[say started]]`)).body.result).to.equal("started");
@@ -51,8 +49,7 @@ describe("answers beside background work", () => {
     ["an orderly restart", "SIGTERM", "shutdown"],
     ["kill -9", "SIGKILL", "restart"],
   ] as const) {
-    it(`belong to their prompts after ${how}, and report what was lost`, async function () {
-      this.timeout(120_000);
+    it(`belong to their prompts after ${how}, and report what was lost`, async () => {
       gateway = await TestGateway.start(options(60));
       const talk = await Conversation.start(gateway);
       expect((await talk.say(`${job(20_000)} [[say started]]`)).body.result).to.equal("started");
@@ -71,8 +68,7 @@ describe("answers beside background work", () => {
     });
   }
 
-  it("belong to their prompts when a job ends during one", async function () {
-    this.timeout(120_000);
+  it("belong to their prompts when a job ends during one", async () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
     await talk.say(`${job(1500)} [[say started]]`);
@@ -83,8 +79,7 @@ describe("answers beside background work", () => {
     await checkSums(talk);
   });
 
-  it("belong to their prompts when three jobs end at once", async function () {
-    this.timeout(120_000);
+  it("belong to their prompts when three jobs end at once", async () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
     await talk.say(`[[both ${job(1500)} ${job(1500)} ${job(1500)}]] [[say started]]`);
@@ -94,8 +89,7 @@ describe("answers beside background work", () => {
     await checkSums(talk);
   });
 
-  it("belong to their prompts beside an asynchronous subagent, whose cost is the background turn's", async function () {
-    this.timeout(120_000);
+  it("belong to their prompts beside an asynchronous subagent, whose cost is the background turn's", async () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
     const slow = `${bash("node -e 'setTimeout(()=>{},1500)'")} [[words 7]]`;
@@ -111,8 +105,7 @@ describe("answers beside background work", () => {
     await checkSums(talk);
   });
 
-  it("belong to their prompts beside a foreground subagent", async function () {
-    this.timeout(120_000);
+  it("belong to their prompts beside a foreground subagent", async () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
     expect((await talk.say(`${agent("[[words 7]]", false)} [[say started]]`)).body.result).to.equal(
@@ -123,8 +116,7 @@ describe("answers beside background work", () => {
     await checkSums(talk);
   });
 
-  it("wait for a background turn that runs, whose answer is its own", async function () {
-    this.timeout(120_000);
+  it("wait for a background turn that runs, whose answer is its own", async () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
     const work = `[[noticed ${bash("node -e 'setTimeout(()=>{},1500)'")} [[say built]]]]`;
@@ -138,8 +130,7 @@ describe("answers beside background work", () => {
     await checkSums(talk);
   });
 
-  it("come after a background turn that is interrupted", async function () {
-    this.timeout(120_000);
+  it("come after a background turn that is interrupted", async () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
     const work = `[[noticed ${bash("node -e 'setTimeout(()=>{},30000)'")} [[say built]]]]`;
@@ -157,8 +148,7 @@ describe("answers beside background work", () => {
     await checkSums(talk);
   });
 
-  it("are sent, with all events, to subscribers of the session", async function () {
-    this.timeout(120_000);
+  it("are sent, with all events, to subscribers of the session", async () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
     const listening = new AbortController();

@@ -63,7 +63,7 @@ describe("claudeway backup", () => {
       loaded = false;
       await working;
     }
-  }).timeout(60_000);
+  });
 
   it("restores: sessions, money, links' key and plugins' files; the installation is another one", async () => {
     const { body: session } = await gateway.request<{ session_id: string }>("/session/start", { body: {} });
@@ -142,7 +142,7 @@ describe("claudeway backup", () => {
       expect(existsSync(at("new", "ledger.sqlite"))).to.equal(false);
     }
     expect(checksum(at("first.sqlite"))).to.equal(sum);
-  }).timeout(60_000);
+  });
 
   it("writes no file outside the data folder", async () => {
     await run("backup", "evil.sqlite");

@@ -5,8 +5,7 @@ import { expect } from "chai";
 import { bash, Conversation } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
 
-describe("a turn's budget", function () {
-  this.timeout(120_000);
+describe("a turn's budget", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n", env: { IS_SANDBOX: "1" } });

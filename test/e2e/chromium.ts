@@ -1,10 +1,7 @@
 import { type Browser, chromium } from "playwright-core";
-import { debianProgram, INSTALL_TIMEOUT_MS } from "../debian.js";
+import { debianProgram } from "../debian.js";
 
 const CHROMIUM = { names: ["chromium", "chromium-browser", "google-chrome"], package: "chromium" };
-
-/** How long a test that starts a browser may take, in ms. */
-export const BROWSER_TIMEOUT_MS = INSTALL_TIMEOUT_MS;
 
 /** Starts a headless Chromium; installs it if it is not there. */
 export async function launchChromium(): Promise<Browser> {

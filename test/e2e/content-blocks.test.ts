@@ -30,8 +30,7 @@ for (const [mode, options] of Object.entries({
   deny: { args: ["--no-permissions-bypass"], config: "[engine]\nspares = 0\n" },
   ask: asking(),
 })) {
-  describe(`content blocks, in the approval mode ${mode}`, function () {
-    this.timeout(120_000);
+  describe(`content blocks, in the approval mode ${mode}`, () => {
     let kit: OptionsGateway;
     let session: SessionStarted;
     before(async () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 import { asking, newSession, onlyPending, pending, prompt, read, type TestSession } from "./approval-kit.js";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import { logInAt, seriousFaults, type Visit, visit } from "./dashboard-kit.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -12,8 +12,7 @@ import { areTwoNodes } from "./two-nodes.js";
 /** Calls wait this long before their turn parks. */
 const LIVE_SECS = 3;
 
-describe("the dashboard's page of approvals", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard's page of approvals", () => {
   let browser: Browser;
   let gateway: TestGateway;
   let visited: Visit;

@@ -139,7 +139,7 @@ export async function askToEdit(gateway: TestGateway, session: { id: string; wor
     body: { prompt, timeout_secs: 120 },
     key: KEYS.bob,
   });
-  await eventually("the call waits", () => gateway.stdout.slice(told).includes("link "), 30_000);
+  await eventually("the call waits", () => gateway.stdout.slice(told).includes("link "));
   // Wrapped in an object: a promise of a promise would be awaited.
   return { answer, file: file_path, after: AFTER };
 }

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import { logInAt, type Visit, visit } from "./dashboard-kit.js";
 import { type LongSession, startLongSession } from "./long-session.js";
 import { eventually } from "./poll.js";
@@ -9,8 +9,7 @@ const TURNS = 2000;
 const PAGE = 20;
 const MAX_BYTES = 600_000;
 
-describe("the dashboard's page of a session of 2,000 turns", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard's page of a session of 2,000 turns", () => {
   let browser: Browser;
   let long: LongSession;
   let visited: Visit;

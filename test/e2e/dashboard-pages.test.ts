@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import { logInAt, seriousFaults, startFilled, startSession, type Visit, visit } from "./dashboard-kit.js";
 import { KEYS, type TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -18,8 +18,7 @@ const SHAPE = {
 
 const call = (tool: string, input: object) => `[[${JSON.stringify({ tool, input })}]]`;
 
-describe("the dashboard's pages", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard's pages", () => {
   let browser: Browser;
   let gateway: TestGateway;
   let visited: Visit;

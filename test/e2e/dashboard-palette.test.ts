@@ -1,12 +1,11 @@
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import { logInAt, seriousFaults, startSession, type Visit, visit } from "./dashboard-kit.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
-describe("the dashboard's commands and shortcuts", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard's commands and shortcuts", () => {
   let browser: Browser;
   let gateway: TestGateway;
   let visited: Visit;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import {
   askToEdit,
   logInAt,
@@ -47,8 +47,7 @@ const SIDEWAYS = `[document.documentElement, ...document.querySelectorAll("body 
 const NO_ROLE = `[...document.querySelectorAll(".cards, .cards :is(thead, tbody, tr, th, td)")]
   .filter((one) => !one.hasAttribute("role")).map(({ outerHTML }) => outerHTML.slice(0, 100))`;
 
-describe("the dashboard on a phone", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard on a phone", () => {
   let browser: Browser;
   let gateway: TestGateway;
   let visited: Visit;

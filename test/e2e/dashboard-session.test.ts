@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import { logInAt, seriousFaults, startSession, type Visit, visit } from "./dashboard-kit.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -33,8 +33,7 @@ const ATTACKS = [
 const PIXEL =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-describe("the dashboard's page of a session", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard's page of a session", () => {
   let browser: Browser;
   let gateway: TestGateway;
   let visited: Visit;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import { startSession } from "./dashboard-kit.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { areTwoNodes } from "./two-nodes.js";
@@ -8,8 +8,7 @@ import { areTwoNodes } from "./two-nodes.js";
 /** A browser opens at most six connections to a host over HTTP/1.1. */
 const TABS = 8;
 
-describe("the dashboard in many tabs, over HTTP/1.1", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard in many tabs, over HTTP/1.1", () => {
   let browser: Browser;
   let gateway: TestGateway;
   let context: BrowserContext;

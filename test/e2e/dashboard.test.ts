@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import type { Browser, Locator } from "playwright-core";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import { launchChromium } from "./chromium.js";
 import {
   askToEdit,
   logInAt,
@@ -25,8 +25,7 @@ const SHAPE = {
   costUsd: (_day: number, model: number, key: number) => (model === 0 ? 0.1 : 1) * (1 + key),
 };
 
-describe("the dashboard in a browser", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard in a browser", () => {
   let browser: Browser;
   let gateway: TestGateway;
   let visited: Visit;
@@ -187,7 +186,7 @@ describe("the dashboard in a browser", function () {
     const all = page.getByRole("button", { name: /Show all \(1\.0 MB\)/ });
     await all.last().click();
     const whole = card.locator(".body pre");
-    await eventually("all of it", async () => (await whole.innerText()).endsWith("end"), 30_000);
+    await eventually("all of it", async () => (await whole.innerText()).endsWith("end"));
     expect((await whole.innerText()).length).to.be.greaterThan(1_000_000);
     await all.click();
     await prompt.last().getByText("The rest is not stored.").waitFor();

@@ -201,12 +201,11 @@ describe("the edge", () => {
   });
 });
 
-describe("10,000 connections opened and left", function () {
-  this.timeout(90_000);
+describe("10,000 connections opened and left", () => {
   const COUNT = 10_000;
   let gateway: TestGateway;
   before(async () => {
-    gateway = await TestGateway.start({ config: "[limits]\nheader_secs = 6\n[engine]\nspares = 0\n" });
+    gateway = await TestGateway.start({ config: "[limits]\nheader_secs = 30\n[engine]\nspares = 0\n" });
   });
   after(() => gateway.dispose());
 
@@ -228,7 +227,7 @@ describe("10,000 connections opened and left", function () {
     expect(opened - before.files, `files of the gateway; ${held} connections held`).to.be.greaterThan(
       COUNT / 2,
     );
-    await eventually("all hung up on", () => clients.every(({ isClosed }) => isClosed), 60_000);
+    await eventually("all hung up on", () => clients.every(({ isClosed }) => isClosed));
     await eventually("their files closed", () => files(gateway) <= before.files + 20);
     expect(clients.every(({ answer }) => answer.status === 408)).to.equal(true);
     await isServed(gateway);

@@ -80,7 +80,7 @@ export class Feed {
 
   /** The data of the first event with this name that is so. */
   async until(name: string, isSo: (data: Data) => boolean): Promise<Data> {
-    return eventually(`the event ${name}`, async () => asRead("", this.events).of(name).find(isSo), 60_000);
+    return eventually(`the event ${name}`, async () => asRead("", this.events).of(name).find(isSo));
   }
 
   close(): void {

@@ -40,8 +40,7 @@ function expectAll(turn: ReadTurn): void {
   expect(turn.events.at(-1)?.event).to.equal("done");
 }
 
-describe("the events of a turn", function () {
-  this.timeout(120_000);
+describe("the events of a turn", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({
@@ -231,9 +230,7 @@ describe("the events of a turn", function () {
   });
 });
 
-describe("the event of a limit", function () {
-  this.timeout(120_000);
-
+describe("the event of a limit", () => {
   it("comes before the limit is reached, and when it is", async () => {
     const model = await startScriptedModel();
     const resetsAt = new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000);

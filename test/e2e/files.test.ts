@@ -10,8 +10,7 @@ import { send } from "./wire.js";
 
 const BYTES = { "content-type": "application/octet-stream" };
 
-describe("GET, PUT, DELETE /session/:id/files", function () {
-  this.timeout(60_000);
+describe("GET, PUT, DELETE /session/:id/files", () => {
   let gateway: TestGateway;
   let talk: Conversation;
   before(async () => {

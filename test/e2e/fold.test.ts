@@ -73,8 +73,7 @@ describe("a prompt that the CLI folds into a turn of its own", () => {
     };
   }
 
-  it("gets its own text and tokens, apart from those of the CLI's turn", async function () {
-    this.timeout(60_000);
+  it("gets its own text and tokens, apart from those of the CLI's turn", async () => {
     await loadSdk();
     const launcher = new Launcher({
       executable: findClaude(undefined, undefined).path,

@@ -22,8 +22,7 @@ import { inTheMiddle, killChild } from "./ways.js";
 
 const turnOf = ({ headers }: { readonly headers: Headers }) => headers.get("x-turn-id") ?? "";
 
-describe("POST /session/:id/fork", function () {
-  this.timeout(120_000);
+describe("POST /session/:id/fork", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({

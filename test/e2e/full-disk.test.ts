@@ -35,12 +35,11 @@ describe("a disk that is full when a turn ends", () => {
     await eventually("the turn's first message", () => talk.dealt().length > before || undefined);
     await sleep(300);
     disk.fill();
-    await eventually("the failure in the log", () => gateway.stderr.includes(FAILED) || undefined, 20_000);
+    await eventually("the failure in the log", () => gateway.stderr.includes(FAILED) || undefined);
     return { answer, ended, state, dealt: () => talk.dealt().slice(before) };
   }
 
-  it("delays the response until the turn is recorded", async function () {
-    this.timeout(60_000);
+  it("delays the response until the turn is recorded", async () => {
     const { answer, state, dealt } = await turnOnFullDisk();
     await sleep(1500);
     expect(state.ended, "answered before it was recorded").to.equal(false);
@@ -59,8 +58,7 @@ describe("a disk that is full when a turn ends", () => {
     expect(turn, "after a crash").to.deep.include({ state: "completed", result: body });
   });
 
-  it("sends no unrecorded response when the gateway stops", async function () {
-    this.timeout(60_000);
+  it("sends no unrecorded response when the gateway stops", async () => {
     const { answer } = await turnOnFullDisk();
     gateway.signal("SIGTERM");
     const { status, body } = await answer;
@@ -69,8 +67,7 @@ describe("a disk that is full when a turn ends", () => {
     expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
   });
 
-  it("records the end when space is freed before the gateway has stopped", async function () {
-    this.timeout(60_000);
+  it("records the end when space is freed before the gateway has stopped", async () => {
     const { answer } = await turnOnFullDisk();
     disk.makeRoom();
     gateway.signal("SIGTERM");

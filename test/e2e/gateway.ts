@@ -22,7 +22,7 @@ import { alternate, areTwoNodes, clustered, newDatabase, planNodes, type TestNod
 type Nodes = Awaited<ReturnType<typeof planNodes>>;
 
 const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 150_000;
 /** How long processes of the gateway may take to end, in ms. */
 const GONE_MS = 5_000;
 
@@ -346,7 +346,7 @@ export interface CommandResult {
 }
 
 /** How long a command may take that has to end by itself, in ms. */
-const END_TIMEOUT_MS = 40_000;
+const END_TIMEOUT_MS = 150_000;
 
 /** Runs the command to its end; one that does not end is killed, and its code is null. */
 export async function runToEnd(

@@ -32,8 +32,7 @@ const HOSTILE: Readonly<Record<string, (run: string) => { config: string; attrib
   "an included file": (run) => ({ config: `[include]\n\tpath = more\n# ${run}\n` }),
 };
 
-describe("a repository's settings run nothing without permission, in deny mode", function () {
-  this.timeout(180_000);
+describe("a repository's settings run nothing without permission, in deny mode", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({ args: ["--no-permissions-bypass"] });

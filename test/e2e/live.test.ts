@@ -17,8 +17,7 @@ describe("live processes", () => {
   let gateway: TestGateway;
   afterEach(() => gateway.dispose());
 
-  it("run a session's later turns in the process of the first, and remember", async function () {
-    this.timeout(120_000);
+  it("run a session's later turns in the process of the first, and remember", async () => {
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
     const talk = await Conversation.start(gateway);
     await talk.say("[[words 3]]");
@@ -29,8 +28,7 @@ describe("live processes", () => {
     expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
   });
 
-  it("are kept in ask mode too, and each turn decides its own calls", async function () {
-    this.timeout(120_000);
+  it("are kept in ask mode too, and each turn decides its own calls", async () => {
     gateway = await startAsking();
     const session = await newSession(gateway);
     const own = async () =>
@@ -47,8 +45,7 @@ describe("live processes", () => {
     expect(await own()).to.deep.equal(process);
   });
 
-  it("continue in a new process when theirs was killed between turns, with exact totals", async function () {
-    this.timeout(180_000);
+  it("continue in a new process when theirs was killed between turns, with exact totals", async () => {
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
     const talk = await Conversation.start(gateway);
     for (let round = 0; round < 3; round++) {
@@ -68,8 +65,7 @@ describe("live processes", () => {
     expect((await talk.view()).cost_estimated).to.equal(undefined);
   });
 
-  it("are never used for a turn when they hang: another one replaces them", async function () {
-    this.timeout(120_000);
+  it("are never used for a turn when they hang: another one replaces them", async () => {
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
     const talk = await Conversation.start(gateway);
     await talk.say("[[words 3]]");
@@ -82,8 +78,7 @@ describe("live processes", () => {
     expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
   });
 
-  it("never exceed max_processes, and those idle longest are evicted", async function () {
-    this.timeout(240_000);
+  it("never exceed max_processes, and those idle longest are evicted", async () => {
     gateway = await TestGateway.start({
       config: "[engine]\nmax_processes = 2\nmax_running = 2\nspares = 2\n",
     });
@@ -103,8 +98,7 @@ describe("live processes", () => {
     for (const talk of talks) expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
   });
 
-  it("are ended after idle_secs, and with their session", async function () {
-    this.timeout(120_000);
+  it("are ended after idle_secs, and with their session", async () => {
     gateway = await TestGateway.start({ config: "[engine]\nidle_secs = 2\nspares = 0\n" });
     const kept = await Conversation.start(gateway);
     await kept.say("[[words 2]]");
@@ -116,25 +110,22 @@ describe("live processes", () => {
     expect((await cliProcesses(gateway)).length).to.equal(0);
   });
 
-  it("prewarmed for tasks are used once, by one caller, under the task's own id", async function () {
-    this.timeout(120_000);
+  it("prewarmed for tasks are used once, by one caller, under the task's own id", async () => {
     gateway = await TestGateway.start();
     await gateway.request("/task", { body: { prompt: "[[words 2]]" } });
     // A spare counts as ready when it has answered; a task that comes before that starts a process of its own.
-    const { spare, id } = await eventually("a task in a spare", taskInSpare, 60_000);
+    const { spare, id } = await eventually("a task in a spare", taskInSpare);
     await eventually("the used process to be gone", async () => !(await gateway.children()).includes(spare));
     expect(gateway.model.dealt().at(-1)?.sessionId).to.equal(id);
   });
 
   onOneGateway("each node has processes started ahead", () => {
-    it("prewarmed are not leaked by refused requests", async function () {
-      this.timeout(120_000);
+    it("prewarmed are not leaked by refused requests", async () => {
       gateway = await TestGateway.start({
         args: ["--enable-plugin", REFUSES],
         config: "[engine]\nspares = 1\n",
       });
-      const ready = () =>
-        eventually("a spare", async () => (await cliProcesses(gateway)).length === 1, 60_000);
+      const ready = () => eventually("a spare", async () => (await cliProcesses(gateway)).length === 1);
       const again = { headers: { "idempotency-key": "again" } };
       await gateway.request("/task", { body: { prompt: "[[words 2]]" }, ...again });
       const nothing: (() => Promise<unknown>)[] = [
@@ -158,8 +149,7 @@ describe("live processes", () => {
       expect(await cliProcesses(gateway)).to.have.length(1);
     });
 
-    it("prewarmed do not delay tasks that they do not fit", async function () {
-      this.timeout(180_000);
+    it("prewarmed do not delay tasks that they do not fit", async () => {
       gateway = await TestGateway.start({ config: "[engine]\nspares = 1\n" });
       const tasks = new Set<string>();
       const spare = await eventually(
@@ -167,7 +157,7 @@ describe("live processes", () => {
         () => metAnother(tasks),
         120_000,
       );
-      await eventually("the spare to be gone", async () => readProcess(spare, "cmdline") === "", 60_000);
+      await eventually("the spare to be gone", async () => readProcess(spare, "cmdline") === "");
     });
   });
 
@@ -236,8 +226,7 @@ describe("the queue", () => {
   let gateway: TestGateway;
   afterEach(() => gateway.dispose());
 
-  it("lets a key with one turn wait for at most one slot while another key floods it", async function () {
-    this.timeout(300_000);
+  it("lets a key with one turn wait for at most one slot while another key floods it", async () => {
     gateway = await TestGateway.start({ config: "[engine]\nmax_running = 1\nspares = 0\ngrace_secs = 0\n" });
     const flood = await Conversation.start(gateway);
     const single = await Conversation.start(gateway, {}, KEYS.bob);
@@ -249,7 +238,7 @@ describe("the queue", () => {
         if (status === 200) order.push("flood");
       }),
     );
-    await eventually("the flood to run", () => order.length > 0, 60_000);
+    await eventually("the flood to run", () => order.length > 0);
     const before = order.length;
     await gateway.request(single.path, { body: { prompt: "[[words 1]]" }, key: KEYS.bob });
     order.push("single");
@@ -260,8 +249,7 @@ describe("the queue", () => {
     await Promise.allSettled(flooding);
   });
 
-  it("refuses excess turns, applies a key's own limit, and reports positions", async function () {
-    this.timeout(120_000);
+  it("refuses excess turns, applies a key's own limit, and reports positions", async () => {
     gateway = await TestGateway.start({
       config: "[engine]\nmax_running = 4\nmax_queued = 1\n[keys.bob]\nmax_running = 1\n",
     });

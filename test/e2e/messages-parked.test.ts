@@ -3,8 +3,7 @@ import { expect } from "chai";
 import { decide, newSession, park, prompt, startAsking, turnIn } from "./approval-kit.js";
 import type { TestGateway } from "./gateway.js";
 
-describe("GET /session/:id/messages of a session that asks", function () {
-  this.timeout(120_000);
+describe("GET /session/:id/messages of a session that asks", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await startAsking({ live_wait_secs: 0.2 });

@@ -19,8 +19,7 @@ function said({ messages }: ConversationTurn): string[] {
   );
 }
 
-describe("GET /session/:id/messages", function () {
-  this.timeout(90_000);
+describe("GET /session/:id/messages", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({ env: { IS_SANDBOX: "1" }, args: ["--enable-plugin", "dashboard"] });

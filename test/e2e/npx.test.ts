@@ -10,9 +10,7 @@ const MODULES = fileURLToPath(new URL("../../node_modules", import.meta.url));
 
 const FLAGS = ["--enable-plugin", "demo", "--force", "--port", "0", "--host", "127.0.0.1"];
 
-describe("npx claudeway", function () {
-  this.timeout(120_000);
-
+describe("npx claudeway", () => {
   it("ends when npx gets a SIGTERM, which npx does not pass on", () =>
     endsWith("npx", ["--no-install", "claudeway", ...FLAGS]));
 

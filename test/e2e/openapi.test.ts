@@ -24,8 +24,7 @@ const SWITCHES = join(ROOT, "test/fixtures/plugins/switches");
 const API = readFileSync(join(ROOT, "docs/api.md"), "utf8");
 const OWN: Document = openapiDocument({ version: "0.1.0", mounts: [] });
 
-describe("the OpenAPI document", function () {
-  this.timeout(60_000);
+describe("the OpenAPI document", () => {
   let gateway: TestGateway;
   let live: Document;
   before(async () => {

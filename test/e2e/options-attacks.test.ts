@@ -25,8 +25,7 @@ const MODES: Readonly<Record<Mode, StartOptions>> = {
 const call = (tool: string, input: object) => `[[${JSON.stringify({ tool, input })}]]`;
 
 for (const mode of ["bypass", "deny", "ask"] as const) {
-  describe(`options as attacks, in the approval mode ${mode}`, function () {
-    this.timeout(240_000);
+  describe(`options as attacks, in the approval mode ${mode}`, () => {
     const isBypass = mode === "bypass";
     let gateway: TestGateway;
     let mcp: TestMcpServer;

@@ -5,8 +5,7 @@ import { Conversation } from "./conversation.js";
 import { startMcpServer, type TestMcpServer } from "./mcp-server.js";
 import { ALLOW_ALL, OptionsGateway } from "./options-kit.js";
 
-describe("options of a turn that parks", function () {
-  this.timeout(120_000);
+describe("options of a turn that parks", () => {
   let kit: OptionsGateway;
   let mcp: TestMcpServer;
   before(async () => {

@@ -17,8 +17,7 @@ function steady(text: string): string {
     .replaceAll(/^: .*\n\n/gm, "");
 }
 
-describe("a client that sends no options", function () {
-  this.timeout(60_000);
+describe("a client that sends no options", () => {
   const prompt = "[[slow 50]] [[say one two three]]";
   let gateway: TestGateway;
   before(async () => {

@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import pg from "pg";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -14,8 +13,7 @@ describe("a gateway with its ledger in PostgreSQL", () => {
   let gateway: TestGateway;
   let url: string;
 
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     server = await startPostgres();
   });
   after(() => server.close());

@@ -9,8 +9,7 @@ import { readProcess } from "./processes.js";
 const BASH =
   '[[{"tool": "Bash", "input": {"command": "touch made.txt", "description": "Test"}}]] [[say done]]';
 
-describe("options of turns, on a prewarmed process", function () {
-  this.timeout(300_000);
+describe("options of turns, on a prewarmed process", () => {
   let kit: OptionsGateway;
   let mcp: TestMcpServer;
   before(async () => {

@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { expect } from "chai";
 import WebSocket from "ws";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { type ProxyName, type RunningProxy, startProxy } from "./proxy-kit.js";
 import { ask, askHttp1, json, task } from "./proxy-requests.js";
@@ -12,8 +11,7 @@ import { restartUnder } from "./proxy-restart.js";
 const CLIENTS = 6;
 
 for (const name of ["nginx", "caddy"] as const) {
-  describe(`behind ${name}, with the file that is shipped`, function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  describe(`behind ${name}, with the file that is shipped`, () => {
     let gateway: TestGateway;
     let proxy: RunningProxy;
     before(async () => {

@@ -9,7 +9,7 @@ import { debianProgram } from "../debian.js";
 import { freePort } from "../free-port.js";
 
 const DEPLOY = new URL("../../deploy/", import.meta.url);
-const START_MS = 20_000;
+const START_MS = 150_000;
 
 export type ProxyName = "nginx" | "caddy";
 

@@ -8,9 +8,7 @@ import { ASK, newSession, StreamedTurn } from "./questions-kit.js";
 const ANSWERS = { answers: { "Which way?": "right" } };
 const SAID = '"Which way?"="right"';
 
-describe("questions of the model, in the approval modes", function () {
-  this.timeout(120_000);
-
+describe("questions of the model, in the approval modes", () => {
   for (const mode of ["bypass", "deny"] as const) {
     describe(mode, () => {
       let options: OptionsGateway;

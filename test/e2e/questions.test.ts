@@ -15,8 +15,7 @@ const ASKED = {
   ],
 };
 
-describe("questions of the model, with the bypass on", function () {
-  this.timeout(120_000);
+describe("questions of the model, with the bypass on", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({

@@ -9,8 +9,7 @@ const OFF = [
   "API reference: off; start the gateway with --enable-plugin swagger",
 ];
 
-describe("what a person opens first", function () {
-  this.timeout(60_000);
+describe("what a person opens first", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });

@@ -4,8 +4,7 @@ import { Conversation } from "./conversation.js";
 import { KEYS } from "./gateway.js";
 import { ALLOW_ALL, OptionsGateway } from "./options-kit.js";
 
-describe("PATCH /session/:id", function () {
-  this.timeout(120_000);
+describe("PATCH /session/:id", () => {
   let kit: OptionsGateway;
   before(async () => {
     kit = await OptionsGateway.start({ config: `[engine]\nspares = 0\n${ALLOW_ALL}` });
@@ -75,8 +74,7 @@ describe("PATCH /session/:id", function () {
   });
 });
 
-describe("metadata", function () {
-  this.timeout(120_000);
+describe("metadata", () => {
   let kit: OptionsGateway;
   before(async () => {
     kit = await OptionsGateway.start({ config: "[engine]\nspares = 0\n" });

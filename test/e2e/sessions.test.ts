@@ -102,8 +102,7 @@ describe("sessions", () => {
     expect((await talk.view()).task_count).to.equal(4);
   });
 
-  it("continue with model and system prompt after a restart, and after a kill", async function () {
-    this.timeout(90_000);
+  it("continue with model and system prompt after a restart, and after a kill", async () => {
     const talk = await Conversation.start(gateway, { model: "haiku", system_prompt: "Be a test." });
     await talk.say("[[words 3]] first");
     await gateway.stop();
@@ -121,8 +120,7 @@ describe("sessions", () => {
     expect(view.tokens).to.deep.equal(sumOfDealt(talk.dealt()));
   });
 
-  it("continue after a first turn that died before it was written", async function () {
-    this.timeout(60_000);
+  it("continue after a first turn that died before it was written", async () => {
     const talk = await Conversation.start(gateway);
     const turn = talk.say("[[wait 20000]] [[words 3]]");
     // The process is noted when it starts; it takes a moment more until the CLI has written anything.
@@ -336,8 +334,7 @@ describe("sessions", () => {
       expect([within.workdir, instead.workdir].filter(existsSync)).to.deep.equal([]);
     });
 
-    it("that were created below another base folder are removed too", async function () {
-      this.timeout(60_000);
+    it("that were created below another base folder are removed too", async () => {
       const talk = await Conversation.start(gateway);
       await gateway.stop();
       await gateway.launch({ env: { ...SANDBOX.env, CLAUDE_WORKDIR: join(gateway.dir, "elsewhere") } });

@@ -14,8 +14,7 @@ const MODES: Readonly<Record<"deny" | "ask", StartOptions>> = {
 };
 
 for (const [mode, options] of Object.entries(MODES)) {
-  describe(`prompts as attacks, in the approval mode ${mode}`, function () {
-    this.timeout(240_000);
+  describe(`prompts as attacks, in the approval mode ${mode}`, () => {
     const folders = new SettingsFolders(["work"]);
     const workdir = join(folders.dir, "work");
     let tested: OptionsGateway;

@@ -67,8 +67,7 @@ const SIGNS: Readonly<Record<string, (seen: Seen) => boolean>> = {
     answers["/config theme=dark"]?.includes("Set Theme") ?? false,
 };
 
-describe("the table in docs/settings.md", function () {
-  this.timeout(240_000);
+describe("the table in docs/settings.md", () => {
   const folders = new SettingsFolders(["trusted/site", "other"], ["trusted/accepted", "other-accepted"]);
   const seen = new Map<string, Seen>();
 

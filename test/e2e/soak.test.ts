@@ -2,8 +2,7 @@ import { expect } from "chai";
 import { soak } from "../../bench/soak.js";
 
 describe("a mixed load", () => {
-  it("is served: exact cost, every turn ends, bounded processes, no leaks", async function () {
-    this.timeout(180_000);
+  it("is served: exact cost, every turn ends, bounded processes, no leaks", async () => {
     const report = await soak(0.4, 7);
     expect(report.wrong).to.deep.equal([]);
     expect(report.unended, "turns without an end").to.equal(0);

@@ -51,16 +51,14 @@ describe("a start", () => {
   const packagesOf = (files: readonly string[]) =>
     files.map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]);
 
-  it("loads the SDK of MCP with the first MCP request only", async function () {
-    this.timeout(60_000);
+  it("loads the SDK of MCP with the first MCP request only", async () => {
     const files = await loadedBy((gateway) => gateway.request("/health"), ["--enable-plugin", "mcp"]);
     expect(files.some((file) => file.endsWith("/plugins/mcp/dist/index.js"))).to.equal(true);
     expect(packagesOf(files)).not.to.include.members(["@modelcontextprotocol/sdk"]);
     expect(packagesOf(files)).not.to.include.members(["zod"]);
   });
 
-  it("loads nothing that only a turn, a WebSocket, a plugin or another command needs", async function () {
-    this.timeout(60_000);
+  it("loads nothing that only a turn, a WebSocket, a plugin or another command needs", async () => {
     const files = await loadedBy((gateway) => gateway.request("/task", { body: {} }));
     expect(files.some((file) => file.endsWith("/core/bundle/host.js"))).to.equal(true);
     const packages = packagesOf(files);
@@ -74,8 +72,7 @@ describe("a start", () => {
     expect(ofAjv).to.deep.equal([]);
   });
 
-  it("loads no parser of bodies before one comes", async function () {
-    this.timeout(60_000);
+  it("loads no parser of bodies before one comes", async () => {
     const files = await loadedBy((gateway) => gateway.request("/health", { key: null }));
     expect(packagesOf(files)).to.include("koa").and.not.include("koa-bodyparser").and.not.include("qs");
   });

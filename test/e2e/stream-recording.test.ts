@@ -13,8 +13,7 @@ import {
 /** Records the streams again instead of comparing them: for a change that is meant to change them. */
 const WRITES = process.env["RECORD_STREAMS"] === "1";
 
-describe("streams of turns that name no events", function () {
-  this.timeout(120_000);
+describe("streams of turns that name no events", () => {
   let gateway: TestGateway;
   const streams: Record<string, Recording> = {};
   before(async () => {

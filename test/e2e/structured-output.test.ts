@@ -13,8 +13,7 @@ const SCHEMA = {
 
 const output = (value: object) => `[[${JSON.stringify({ tool: "StructuredOutput", input: value })}]]`;
 
-describe("structured output", function () {
-  this.timeout(120_000);
+describe("structured output", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n", env: { IS_SANDBOX: "1" } });
@@ -89,8 +88,7 @@ for (const [mode, options] of Object.entries({
   deny: { args: ["--no-permissions-bypass"], config: "[engine]\nspares = 0\n" },
   ask: asking({ live_wait_secs: 0 }),
 })) {
-  describe(`structured output, in the approval mode ${mode}`, function () {
-    this.timeout(120_000);
+  describe(`structured output, in the approval mode ${mode}`, () => {
     let gateway: TestGateway;
     before(async () => {
       gateway = await TestGateway.start(options);

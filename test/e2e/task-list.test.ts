@@ -6,8 +6,7 @@ import { KEYS, TestGateway } from "./gateway.js";
 describe("GET /tasks", () => {
   let gateway: TestGateway;
   const ids: Record<keyof typeof KEYS, string[]> = { admin: [], bob: [] };
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     gateway = await TestGateway.start();
     for (const key of ["admin", "bob", "bob", "bob"] as const) {
       const options = { body: { prompt: "[[words 2]]", model: "haiku" }, key: KEYS[key] };
@@ -38,8 +37,7 @@ describe("GET /tasks", () => {
     expect(total).to.equal(4);
   });
 
-  it("lists them page by page, also after a kill", async function () {
-    this.timeout(60_000);
+  it("lists them page by page, also after a kill", async () => {
     const pages = () => Promise.all([1, 2, 3].map((page) => list(`?page=${page}&limit=2`, KEYS.bob)));
     const before = await pages();
     expect(before.map(({ tasks }) => tasks.map(({ session_id }) => session_id))).to.deep.equal([

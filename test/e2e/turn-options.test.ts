@@ -34,8 +34,7 @@ async function pidOf(talk: Conversation): Promise<number | null | undefined> {
   return turns.findLast(({ origin }) => origin === "prompt")?.pid;
 }
 
-describe("options of turns", function () {
-  this.timeout(300_000);
+describe("options of turns", () => {
   let kit: OptionsGateway;
   let mcp: TestMcpServer;
   let beside: string;

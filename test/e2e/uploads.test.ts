@@ -39,8 +39,7 @@ function blocksOf(sent: readonly SentRequest[]): unknown[] {
   return (sent[0]?.messages ?? []).flatMap(({ content }) => (Array.isArray(content) ? content : []));
 }
 
-describe("uploads with prompts", function () {
-  this.timeout(120_000);
+describe("uploads with prompts", () => {
   let kit: OptionsGateway;
   let named: string;
   before(async () => {

@@ -15,8 +15,7 @@ function call(tool: string, input: object): string {
   return `[[${JSON.stringify({ tool, input })}]]`;
 }
 
-describe("a workdir that a caller names", function () {
-  this.timeout(120_000);
+describe("a workdir that a caller names", () => {
   let gateway: TestGateway;
   let other: Conversation;
   before(async () => {
@@ -154,8 +153,7 @@ describe("a workdir that a caller names", function () {
   });
 });
 
-describe("a workdir of a key whose folders are limited", function () {
-  this.timeout(60_000);
+describe("a workdir of a key whose folders are limited", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start();

@@ -1,7 +1,6 @@
 import { basename } from "node:path";
 import pg from "pg";
 import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { ledgerContract } from "../ledger/contract.js";
 import { newestInitdb } from "../newest-postgres.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
@@ -17,7 +16,6 @@ for (const { of, shared, newest } of LEDGERS)
     let server: PostgresServer | undefined;
 
     before(async function () {
-      this.timeout(INSTALL_TIMEOUT_MS);
       const initdb = newest ? await newestInitdb() : undefined;
       if (newest && initdb === undefined) return this.skip();
       server = await startPostgres({ initdb });

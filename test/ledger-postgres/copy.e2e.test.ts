@@ -4,7 +4,6 @@ import { expect } from "chai";
 import pg from "pg";
 import { openPostgresCopy, openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
 import { openLedger, openSqliteCopy, openTables } from "#ledger-sqlite/sqlite-ledger.js";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { Diary, keepDiary } from "../ledger/diary.js";
 import { newFolder, rejection, removeFolders } from "../ledger/fixture.js";
 import { recount } from "../ledger-sqlite/recount.js";
@@ -17,8 +16,7 @@ describe("a copy of a ledger", () => {
   let folder: string;
   let url: string;
 
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     server = await startPostgres();
   });
   after(() => server.close());

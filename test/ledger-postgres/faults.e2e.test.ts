@@ -3,7 +3,6 @@ import { type Ledger, LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import pg from "pg";
 import { openPostgresCopy, openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { eventually } from "../e2e/poll.js";
 import { newSession, newTurn, outcome, rejection, seeded, tokens, usageOf } from "../ledger/fixture.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
@@ -12,8 +11,7 @@ describe("a ledger in PostgreSQL", () => {
   let server: PostgresServer;
   let url: string;
 
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     server = await startPostgres();
   });
   after(() => server.close());

@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import pg from "pg";
 import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { newSession, newTurn, outcome } from "../ledger/fixture.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 import { usageOfBoth, writeTurns } from "./sharing.js";
@@ -10,8 +9,7 @@ import { usageOfBoth, writeTurns } from "./sharing.js";
 describe("old answers in PostgreSQL", () => {
   let server: PostgresServer;
 
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     server = await startPostgres();
   });
   after(() => server.close());

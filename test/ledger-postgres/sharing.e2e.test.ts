@@ -4,7 +4,6 @@ import { expect } from "chai";
 import pg from "pg";
 import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
 import { MIGRATIONS } from "#ledger-postgres/schema.js";
-import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { eventually } from "../e2e/poll.js";
 import { NOON, newSession, newTurn, outcome, parkedForLimit, rejection, seeded } from "../ledger/fixture.js";
 import { newestInitdb } from "../newest-postgres.js";
@@ -19,7 +18,6 @@ for (const newest of [false, true])
     const open: Ledger[] = [];
 
     before(async function () {
-      this.timeout(INSTALL_TIMEOUT_MS);
       const initdb = newest ? await newestInitdb() : undefined;
       if (newest && initdb === undefined) return this.skip();
       server = await startPostgres({ initdb });

@@ -2,8 +2,7 @@ import { expect } from "chai";
 import { newFolder, removeFolders } from "../ledger/fixture.js";
 import { inspect, live, write } from "./kills.js";
 
-describe("ledger: kill -9", function () {
-  this.timeout(120_000);
+describe("ledger: kill -9", () => {
   afterEach(removeFolders);
 
   // Thirty moments in the long test.

@@ -22,8 +22,7 @@ const idOf = (no: number) => `00000000-0000-4000-8000-${String(no).padStart(12, 
 describe("ledger in SQLite: searching many turns", () => {
   let opened: Awaited<ReturnType<typeof openTables>>;
 
-  before(async function () {
-    this.timeout(180_000);
+  before(async () => {
     opened = await openTables({ dataDir: newFolder() });
     opened.database.perform(opened.sql.transaction(fill()));
   });

@@ -37,8 +37,7 @@ const REFUSED: readonly (readonly [string, string])[] = [
   ["taken", "./taken already exists; choose another name"],
 ];
 
-describe("claudeway create-plugin", function () {
-  this.timeout(120_000);
+describe("claudeway create-plugin", () => {
   const folder = mkdtempSync(join(tmpdir(), "claudeway-scaffold-"));
   const home = join(folder, NAME);
 

@@ -23,8 +23,7 @@ import {
 } from "./packed.js";
 
 /** What is written against core and has to compile against what core publishes, its source being nowhere near. */
-describe("core's published declarations", function () {
-  this.timeout(180_000);
+describe("core's published declarations", () => {
   let dir: string;
 
   before(async () => {

@@ -15,8 +15,7 @@ chat_id = "-1"
 `;
 const UNWANTED = /^(test|src|scripts)\/|\.test\.|tsconfig|tsbuildinfo|\.map$|(^|\/)(node_modules|\.env)/;
 
-describe("the packages", function () {
-  this.timeout(120_000);
+describe("the packages", () => {
   const folder = mkdtempSync(join(tmpdir(), "claudeway-packed-"));
   const command = join(folder, "node_modules/claudeway/bin/claudeway.js");
   let packed: readonly Packed[];

@@ -3,8 +3,7 @@ import { installPacked, linkFrom, ROOT, readManifest, unpack } from "./packed.js
 import { describeWholeWay } from "./whole-way.js";
 
 /** The same with npm itself, which takes long, is in npm-install.long.test.ts. */
-describe("the whole way of a plugin's author, with tarballs unpacked as npm would", function () {
-  this.timeout(120_000);
+describe("the whole way of a plugin's author, with tarballs unpacked as npm would", () => {
   describeWholeWay({
     gateway: (folder, packed) => installPacked(packed, folder),
     author: async (home) => linkDependencies(home, { alsoDev: true }),

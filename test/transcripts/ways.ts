@@ -100,7 +100,7 @@ async function interrupted(engine: HomeEngine, session: string, totals: SessionT
 }
 
 async function begun(home: Home): Promise<void> {
-  await eventually("the tool's begin", async () => existsSync(join(home.workdir, "began")), 60_000);
+  await eventually("the tool's begin", async () => existsSync(join(home.workdir, "began")));
 }
 
 async function killCli({ stage }: Home): Promise<void> {

@@ -20,8 +20,7 @@ import { SWAPPER } from "./swapper.js";
 
 const LARGE = 1024 * 1024;
 
-describe("a folder that is copied", function () {
-  this.timeout(180_000);
+describe("a folder that is copied", () => {
   let dir: string;
   let from: string;
   let outside: string;

@@ -55,8 +55,7 @@ const HOSTILE_CONFIGS: readonly string[] = [
   "[unheard-of]\n\ta = b",
 ];
 
-describe("programs that a repository can make git run", function () {
-  this.timeout(180_000);
+describe("programs that a repository can make git run", () => {
   const root = mkdtempSync(join(tmpdir(), "claudeway-repositories-"));
   after(() => rmSync(root, { recursive: true, force: true }));
 

@@ -27,8 +27,7 @@ const UNBOUND = { serves: async () => true, ownerOf: async () => undefined };
 const FIRST = { page: 1, limit: 1000 };
 const OPERATIONS = 400;
 
-describe("a session's files", function () {
-  this.timeout(180_000);
+describe("a session's files", () => {
   const files = new SessionFiles(UNBOUND);
   let dir: string;
   let outside: string;

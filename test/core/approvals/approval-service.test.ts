@@ -87,8 +87,7 @@ describe("the approval service", () => {
     expect(told).to.include(`${approval.id} pending`);
   });
 
-  it("1,000 races of two deciders: one winner each, the other sees who it was", async function () {
-    this.timeout(180_000);
+  it("1,000 races of two deciders: one winner each, the other sees who it was", async () => {
     for (let round = 0; round < 1000; round++) {
       const { approval, settled } = await ask();
       const before = lines.length;

@@ -19,8 +19,7 @@ const CALL = '[[{"tool": "StructuredOutput", "input": {"name": "Ada"}}]]';
 
 type Message = Anthropic.MessageParam;
 
-describe("anthropic with the client of Anthropic, the real CLI and the scripted model", function () {
-  this.timeout(180_000);
+describe("anthropic with the client of Anthropic, the real CLI and the scripted model", () => {
   let options: OptionsGateway;
   let client: Anthropic;
   before(async () => {

@@ -2,8 +2,7 @@ import { expect } from "chai";
 import { KEYS, TestGateway } from "../../e2e/gateway.js";
 
 /** Each answer is held against the plugin's part of the OpenAPI document. */
-describe("anthropic and its OpenAPI description", function () {
-  this.timeout(120_000);
+describe("anthropic and its OpenAPI description", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({

@@ -53,8 +53,7 @@ const PLAIN_USES = [
   ["man *", "man -k printf"],
 ] as const;
 
-describe("approval: a corpus of evasions", function () {
-  this.timeout(180_000);
+describe("approval: a corpus of evasions", () => {
   const folders = new Folders();
   after(() => folders.remove());
 

@@ -6,8 +6,7 @@ import { RealBash } from "./real-bash.js";
 const JOINTS = [" && ", " || ", "; ", " | ", "\n"];
 const LETTERS = [..." \n\t;&|<>()$`'\"\\{}[]*?~!#^=-+,.:/%@abgdo xrun019é\u200b"];
 
-describe("approval: random commands in bash", function () {
-  this.timeout(120_000);
+describe("approval: random commands in bash", () => {
   const folders = new Folders();
   const bash = new RealBash(folders.path("bash"), ["good", "fine", "bad", "x", "a", "b", "e", "f"]);
   after(() => folders.remove());

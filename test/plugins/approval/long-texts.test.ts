@@ -7,8 +7,7 @@ import { Folders } from "./folders.js";
 /** Far above the time that one reading of a text needs, far below that of one for each of its characters. */
 const BUSY_MS = 500;
 
-describe("approval: long texts in calls", function () {
-  this.timeout(120_000);
+describe("approval: long texts in calls", () => {
   const folders = new Folders();
   after(() => folders.remove());
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "../../e2e/chromium.js";
+import { launchChromium } from "../../e2e/chromium.js";
 import { logInAt, seriousFaults, type Visit, visit } from "../../e2e/dashboard-kit.js";
 import { KEYS, TestGateway } from "../../e2e/gateway.js";
 import { eventually } from "../../e2e/poll.js";
@@ -11,8 +11,7 @@ import { eventually } from "../../e2e/poll.js";
 const FIXTURES = fileURLToPath(new URL("../../fixtures/plugins", import.meta.url));
 const ODD = "../keys?x=#1";
 
-describe("the dashboard's pages of plugins", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("the dashboard's pages of plugins", () => {
   let browser: Browser;
   let gateway: TestGateway;
   let visited: Visit;

@@ -6,8 +6,7 @@ import { expect } from "chai";
 import { type ScriptedModel, startScriptedModel, type Tokens } from "#plugins/demo/model/index.js";
 import { BYPASS, cliEnvironment, converse, TestFolders, textOf, type Watcher } from "./real-cli.js";
 
-describe("demo: the real CLI on the scripted model", function () {
-  this.timeout(60_000);
+describe("demo: the real CLI on the scripted model", () => {
   const folders = new TestFolders();
   const unknown: string[] = [];
   let model: ScriptedModel;

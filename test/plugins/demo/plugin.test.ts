@@ -30,8 +30,7 @@ const INHERITED: Readonly<Record<string, string>> = {
   NO_PROXY: "example.com",
 };
 
-describe("demo: the plugin", function () {
-  this.timeout(180_000);
+describe("demo: the plugin", () => {
   const folders = new TestFolders();
   let kernel: Kernel;
 

@@ -116,7 +116,7 @@ export async function runBursts(seed: number, count: number): Promise<BurstRepor
   }
 
   async function ended(id: string): Promise<void> {
-    await eventually("all turns have ended", async () => (await stateOf(gateway, id)).reserved === 0, 60_000);
+    await eventually("all turns have ended", async () => (await stateOf(gateway, id)).reserved === 0);
   }
 
   /**

@@ -85,8 +85,7 @@ const ODD: readonly (readonly [
   ["a prompt named constructor", -32602, { ...ping, method: "prompts/get", params: { name: "constructor" } }],
 ];
 
-describe("mcp under odd inputs", function () {
-  this.timeout(120_000);
+describe("mcp under odd inputs", () => {
   let gateway: TestGateway;
   let session: Posted;
   let conversation = "";

@@ -6,8 +6,7 @@ import { startGateway } from "./mcp-client.js";
 
 type Calls = readonly (readonly [tool: string, input: object])[];
 
-describe("mcp with Claude Code as its client, and the scripted model", function () {
-  this.timeout(180_000);
+describe("mcp with Claude Code as its client, and the scripted model", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await startGateway();

@@ -8,8 +8,7 @@ import { onOneGateway } from "../../e2e/two-nodes.js";
 import { rejection } from "../../kernel/kit.js";
 import { dataOf, McpClient, startGateway, textOf } from "./mcp-client.js";
 
-describe("mcp with the client of the official SDK, the real CLI and the scripted model", function () {
-  this.timeout(180_000);
+describe("mcp with the client of the official SDK, the real CLI and the scripted model", () => {
   let gateway: TestGateway;
   let bob: McpClient;
   before(async () => {

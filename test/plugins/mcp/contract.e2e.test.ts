@@ -14,8 +14,7 @@ const INITIALIZE = {
 };
 
 /** Each answer is held against the plugin's part of the OpenAPI document. */
-describe("mcp and its OpenAPI description", function () {
-  this.timeout(120_000);
+describe("mcp and its OpenAPI description", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({

@@ -17,8 +17,7 @@ const PERSON = {
 
 type Message = OpenAI.ChatCompletionMessageParam;
 
-describe("openai with the client of OpenAI, the real CLI and the scripted model", function () {
-  this.timeout(180_000);
+describe("openai with the client of OpenAI, the real CLI and the scripted model", () => {
   let options: OptionsGateway;
   let client: OpenAI;
   before(async () => {

@@ -29,8 +29,7 @@ const PERSON = {
 const LIMITS = { maxRetries: 0, maxOutputTokens: 1000 };
 const CALL = '[[{"tool": "StructuredOutput", "input": {"name": "Ada"}}]]';
 
-describe("frameworks that clients are built with", function () {
-  this.timeout(180_000);
+describe("frameworks that clients are built with", () => {
   let options: OptionsGateway;
   before(async () => {
     options = await OptionsGateway.start({ args: ["--enable-plugin", "openai,anthropic"] });

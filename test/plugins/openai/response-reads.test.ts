@@ -8,8 +8,7 @@ import { temporaryFolder } from "../../temporary.js";
 const MIB = 1024 * 1024;
 const numberOf = (index: number) => index.toString(16).padStart(32, "0");
 
-describe("stored responses that a request reads", function () {
-  this.timeout(60_000);
+describe("stored responses that a request reads", () => {
   let store: ResponseStore;
   /** The ids of the files that were read, and how many of them were parsed. */
   let read: string[];

@@ -13,8 +13,7 @@ const PERSON = {
 };
 const CALL = '[[{"tool": "StructuredOutput", "input": {"name": "Ada"}}]]';
 
-describe("openai's responses with the client of OpenAI", function () {
-  this.timeout(180_000);
+describe("openai's responses with the client of OpenAI", () => {
   let options: OptionsGateway;
   let client: OpenAI;
   const clientOf = (apiKey: string) =>

@@ -23,8 +23,7 @@ enabled = true
 type Said = { readonly role: "user" | "assistant"; readonly content: string };
 const user = (content: string): Said => ({ role: "user", content });
 
-describe("sessions of chats", function () {
-  this.timeout(180_000);
+describe("sessions of chats", () => {
   let options: OptionsGateway;
   before(async () => {
     options = await OptionsGateway.start({ config: BASE });

@@ -36,8 +36,7 @@ const used = (id: string, city: string) => ({
   input: { city },
 });
 
-describe("calls of clients' tools, with the real CLI and the scripted model", function () {
-  this.timeout(180_000);
+describe("calls of clients' tools, with the real CLI and the scripted model", () => {
   let options: OptionsGateway;
   let openai: OpenAI;
   let anthropic: Anthropic;

@@ -19,8 +19,7 @@ const CITY = {
 const calls = (...cities: readonly string[]) =>
   `[[tools ${JSON.stringify(cities.map((city) => ({ tool: "weather", input: { city } })))}]]`;
 
-describe("loops of tools in frameworks, with the real CLI and the scripted model", function () {
-  this.timeout(180_000);
+describe("loops of tools in frameworks, with the real CLI and the scripted model", () => {
   let options: OptionsGateway;
   before(async () => {
     options = await OptionsGateway.start({ args: ["--enable-plugin", "openai,anthropic"] });

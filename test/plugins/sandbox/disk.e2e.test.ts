@@ -5,22 +5,20 @@ import { join } from "node:path";
 import type { Refusal } from "@claudeway/core";
 import { expect } from "chai";
 import { DiskWatch } from "#plugins/sandbox/disk.js";
-import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { debianProgram } from "../../debian.js";
 import { eventually } from "../../e2e/poll.js";
 import { temporaryFolder } from "../../temporary.js";
 
 /** Longer than the tests: folders are made under load. */
 const SANDBOX_SECS = "600";
 
-describe("the limit of what folders hold, with several sandboxes", function () {
-  this.timeout(120_000);
+describe("the limit of what folders hold, with several sandboxes", () => {
   let bwrap: string;
   let watch: DiskWatch | undefined;
   const running: ChildProcess[] = [];
   /** The turns that were ended, in order. */
   const ended = new Map<string, Refusal>();
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     bwrap = await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
   });
   afterEach(async () => {

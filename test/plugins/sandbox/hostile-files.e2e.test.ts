@@ -1,6 +1,6 @@
 import type { SessionMessages, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
-import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { debianProgram } from "../../debian.js";
 import { bash } from "../../e2e/conversation.js";
 import { KEYS } from "../../e2e/gateway.js";
 import { readProcess } from "../../e2e/processes.js";
@@ -8,11 +8,9 @@ import { HostileCaller, SANDBOX } from "./hostile-caller.js";
 
 const key = { key: KEYS.bob };
 
-describe("a hostile caller in the sandbox", function () {
-  this.timeout(120_000);
+describe("a hostile caller in the sandbox", () => {
   let caller: HostileCaller;
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
     caller = await HostileCaller.start(SANDBOX);
   });

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { debianProgram } from "../../debian.js";
 import { onOwnKernel } from "./user-mode-linux.js";
 
 /** Such a kernel is slow, and slower where the machine is busy. */
@@ -20,8 +20,7 @@ setpriv --reuid 65534 --regid 65534 --clear-groups ${TESTS}
 
 describe("the kernel's limits of a sandbox, on a kernel of the test's own", function () {
   this.timeout(TIMEOUT_MS);
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
   });
 

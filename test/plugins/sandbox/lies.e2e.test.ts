@@ -103,8 +103,7 @@ function system(fields: string): string {
   return `['{"type":"system",${fields}}', result()]`;
 }
 
-describe("a CLI that lies", function () {
-  this.timeout(300_000);
+describe("a CLI that lies", () => {
   let gateway: TestGateway;
   let pid: number;
   before(async () => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
-import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { debianProgram } from "../../debian.js";
 import { bash } from "../../e2e/conversation.js";
 import { TestGateway } from "../../e2e/gateway.js";
 
@@ -18,13 +18,11 @@ domains = ${JSON.stringify(domains)}
 read_only = ${JSON.stringify([dirname(process.execPath)])}
 `;
 
-describe("the network of the sandbox, by the proxy", function () {
-  this.timeout(120_000);
+describe("the network of the sandbox, by the proxy", () => {
   let gateway: TestGateway;
   let other: Server;
   let port: number;
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
     other = createServer((_request, response) => response.end("other service\n"));
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));

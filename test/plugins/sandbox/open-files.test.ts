@@ -8,8 +8,7 @@ import { temporaryFolder } from "../../temporary.js";
 
 const MIB = 1024 * 1024;
 
-describe("deleted files that are open", function () {
-  this.timeout(60_000);
+describe("deleted files that are open", () => {
   const open: number[] = [];
   let child: ChildProcess | undefined;
   afterEach(async () => {

@@ -14,7 +14,7 @@ import { dirname } from "node:path";
 import { expect } from "chai";
 import { Seccomp } from "#plugins/sandbox/seccomp.js";
 import { syscallFilter } from "#plugins/sandbox/syscall-filter.js";
-import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { debianProgram } from "../../debian.js";
 import { temporaryFolder } from "../../temporary.js";
 
 /** On x64. Called with zeros, none of them does anything, and none ends with ENOSYS where it is not refused. */
@@ -44,7 +44,6 @@ describe("the filter of system calls", () => {
   let bwrap: string;
   let seccomp: Seccomp | undefined;
   before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
     if (process.arch !== "x64") this.skip();
     bwrap = await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
   });

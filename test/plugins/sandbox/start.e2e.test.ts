@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
-import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { debianProgram } from "../../debian.js";
 import { bash } from "../../e2e/conversation.js";
 import { TestGateway } from "../../e2e/gateway.js";
 import { USER } from "./hostile-caller.js";
@@ -12,12 +12,10 @@ import { USER } from "./hostile-caller.js";
 const PER_KEY = '[engine]\nconfig_dirs = "per_key"\nspares = 0\n';
 const RUN_AS = fileURLToPath(new URL("../../../plugins/examples/run-as", import.meta.url));
 
-describe("a start with the plugin sandbox", function () {
-  this.timeout(120_000);
+describe("a start with the plugin sandbox", () => {
   let gateway: TestGateway | undefined;
   let bin: string;
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
     bin = mkdtempSync(join(tmpdir(), "claudeway-bin-"));
     symlinkSync(process.execPath, join(bin, "node"));

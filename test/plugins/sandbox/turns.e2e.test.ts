@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { SessionMessages, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { findClaude } from "#engine-claude/executable.js";
-import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { debianProgram } from "../../debian.js";
 import { bash, Conversation } from "../../e2e/conversation.js";
 import { TestGateway } from "../../e2e/gateway.js";
 import { temporaryFolder } from "../../temporary.js";
@@ -20,8 +20,7 @@ tmp_mb = 32
 describe("turns in the sandbox", () => {
   const cli = join(temporaryFolder("claudeway-cli-"), "claude");
   let gateway: TestGateway;
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
+  before(async () => {
     await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
     symlinkSync(findClaude(undefined).path, cli);
     gateway = await TestGateway.start({ config: CONFIG, args: ["--claude-bin", cli] });

@@ -7,8 +7,7 @@ import { noticeStored } from "../parked-notice.js";
 import { ADA, APP_TOKEN, BOT_TOKEN, CHANNEL, FakeSlack } from "./fake-slack.js";
 
 /** The real command and the real CLI, a scripted model, and a fake Slack on loopback. */
-describe("slack's bot, end to end", function () {
-  this.timeout(240_000);
+describe("slack's bot, end to end", () => {
   let slack: FakeSlack;
   let gateway: TestGateway;
 
@@ -34,7 +33,7 @@ live_wait_secs = 1
     await gateway.dispose();
   });
 
-  const shows = (part: string) => eventually(`a message with ${part}`, () => slack.find(part), 60_000);
+  const shows = (part: string) => eventually(`a message with ${part}`, () => slack.find(part));
   const files = (name: string) =>
     readdirSync(gateway.workdir, { recursive: true, encoding: "utf8" })
       .filter((path) => path.endsWith(name))
@@ -52,8 +51,8 @@ live_wait_secs = 1
     slack.press(card, "Approve");
     await shows("The turn goes on.");
     expect(slack.find("Waiting for a decision")).to.equal(undefined);
-    await eventually("the file", () => files("slack.txt").length > 0, 60_000);
-    await eventually("no buttons", () => card.blocks.every(({ type }) => type !== "actions"), 60_000);
+    await eventually("the file", () => files("slack.txt").length > 0);
+    await eventually("no buttons", () => card.blocks.every(({ type }) => type !== "actions"));
     expect(files("slack.txt")).to.deep.equal(["from-a-thread"]);
     slack.write("[[recall]]", { thread: root });
     expect((await shows("I remember 1 earlier prompt")).thread).to.equal(root);

@@ -142,7 +142,7 @@ describe("slack's connection", () => {
       it(`survives ${what} at ${method}, and answers`, async () => {
         bot = await SlackBot.start({}, ({ slack: server }) => server.next(method, behaviour));
         bot.slack.mention("hello");
-        await bot.shows("you said: hello", 20_000);
+        await bot.shows("you said: hello");
         expect(bot.turns.ran).to.have.length(1);
       });
     }

@@ -31,7 +31,7 @@ describe("files of slack's messages", () => {
     bot = await (await SlackBot.start({ timeout_secs: 30 })).ready();
     const sizes = [12_000_000, 12_000_000, 9_000_000, 1000];
     bot.slack.mention("look", { files: sizes.map((size, n) => fileOf(`F${n}`, Buffer.alloc(size, n))) });
-    await bot.shows("you said: look", 30_000);
+    await bot.shows("you said: look");
     await bot.shows("can have 20 MB together. Files left out: 2.");
     const read = bot.turns.contents[0]?.flatMap((block) =>
       block.type === "image" && block.source.type === "base64"

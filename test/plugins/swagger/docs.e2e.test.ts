@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
-import { BROWSER_TIMEOUT_MS, launchChromium } from "../../e2e/chromium.js";
+import { launchChromium } from "../../e2e/chromium.js";
 import { KEYS, TestGateway } from "../../e2e/gateway.js";
 
 /** A page, its requests, and its errors. */
@@ -10,8 +10,7 @@ interface Visit {
   readonly complaints: readonly string[];
 }
 
-describe("swagger's page", function () {
-  this.timeout(BROWSER_TIMEOUT_MS);
+describe("swagger's page", () => {
   let browser: Browser;
   let open: TestGateway;
   let closed: TestGateway;

@@ -8,8 +8,7 @@ import { expect } from "chai";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 describe("swagger's package", () => {
-  it("contains the bundle, the style and their licenses", async function () {
-    this.timeout(180_000);
+  it("contains the bundle, the style and their licenses", async () => {
     const { stdout } = await promisify(execFile)("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
       cwd: join(ROOT, "plugins/swagger"),
     });

@@ -502,5 +502,5 @@ describe("telegram's chat", () => {
     bot.api.write("still there", { thread: 1 });
     await bot.shows("still there");
     expect(bot.complaints).to.deep.equal([]);
-  }).timeout(120_000);
+  });
 });

@@ -4,11 +4,8 @@ import { eventually } from "../../e2e/poll.js";
 import { SlackServer } from "../slack/slack-server.js";
 import { type Behaviour, BotApiServer, CHAT_ID, TOKEN, telegramSection } from "./bot-api.js";
 
-const WAIT_MS = 40_000;
-
 /** The real command and the real CLI, a scripted model, and both services on loopback, failing. */
-describe("a gateway whose channels fail", function () {
-  this.timeout(150_000);
+describe("a gateway whose channels fail", () => {
   let api: BotApiServer;
   let slack: SlackServer;
   let gateway: TestGateway;
@@ -68,11 +65,7 @@ timeout_secs = 0.5
   }
 
   async function says(name: string, words: RegExp): Promise<void> {
-    await eventually(
-      `the plugin list: ${words}`,
-      async () => words.test((await listed(name)).notices),
-      WAIT_MS,
-    );
+    await eventually(`the plugin list: ${words}`, async () => words.test((await listed(name)).notices));
     expect((await listed(name)).state).to.equal("on");
   }
 
@@ -92,7 +85,7 @@ timeout_secs = 0.5
       // A hanging poll is abandoned ten seconds after its own timeout.
       if (behaviour !== "hang") api.next("getUpdates", behaviour);
       api.write(`[[say ${word}]]`, { thread: 7 });
-      await eventually(word, () => api.find(word), WAIT_MS);
+      await eventually(word, () => api.find(word));
       expect(gateway.model.requests().filter(({ prompt }) => prompt.includes(word))).to.have.length(1);
     });
   }
@@ -108,7 +101,7 @@ timeout_secs = 0.5
     await says("telegram", /bot_token was refused/);
     api.token = TOKEN;
     api.write("[[say back again]]", { thread: 8 });
-    await eventually("the answer", () => api.find("back again"), WAIT_MS);
+    await eventually("the answer", () => api.find("back again"));
   });
 
   it("runs one turn for an update that is delivered twice", async () => {
@@ -124,13 +117,13 @@ timeout_secs = 0.5
       },
     };
     api.push(update, 400_000);
-    await eventually("the answer", () => api.find("only-once"), WAIT_MS);
+    await eventually("the answer", () => api.find("only-once"));
     api.push(update, 400_000);
     api.push(
       { ...update, message: { ...update.message, message_id: 78, text: "[[say and-then]]" } },
       400_001,
     );
-    await eventually("the next answer", () => api.find("and-then"), WAIT_MS);
+    await eventually("the next answer", () => api.find("and-then"));
     expect(gateway.model.requests().filter(({ prompt }) => prompt.includes("only-once"))).to.have.length(1);
   });
 
@@ -139,8 +132,8 @@ timeout_secs = 0.5
     const [attempts, posted] = [slack.attempts, slack.posted.length];
     const { status } = await gateway.request("/task", { body: { prompt: "[[say for the feed]]" } });
     expect(status).to.equal(200);
-    await eventually("the retries", () => slack.attempts >= attempts + 6, WAIT_MS);
-    await eventually("what was held back", () => slack.posted.length > posted, WAIT_MS);
+    await eventually("the retries", () => slack.attempts >= attempts + 6);
+    await eventually("what was held back", () => slack.posted.length > posted);
     expect(gateway.stderr).not.to.contain("events dropped");
     expect((await listed("slack")).state).to.equal("on");
   });
@@ -150,7 +143,7 @@ timeout_secs = 0.5
     await says("slack", /slack: /);
     slack.always = undefined;
     const posted = slack.posted.length;
-    await eventually("posts again", () => slack.posted.length > posted, WAIT_MS);
+    await eventually("posts again", () => slack.posted.length > posted);
   });
 
   it("never affects turns over HTTP", () => {

@@ -132,7 +132,7 @@ describe("telegram's progress and files", () => {
       bot.api.files.set("v1", Buffer.from("the sound"));
       const extra = { text: undefined, voice: { file_id: "v1", duration: 2, mime_type: "audio/ogg" } };
       bot.api.write("", { thread: 7, extra });
-      await bot.shows("could not be transcribed", 30_000);
+      await bot.shows("could not be transcribed");
       // One megabyte is read; the rest is in the buffers of the sockets.
       expect(sent).to.be.lessThan(30_000_000);
     });

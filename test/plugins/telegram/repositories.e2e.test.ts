@@ -5,9 +5,7 @@ import { eventually } from "../../e2e/poll.js";
 import { ReposGateway } from "../repos/kit.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "./bot-api.js";
 
-describe("a repository that is chosen in telegram", function () {
-  this.timeout(120_000);
-
+describe("a repository that is chosen in telegram", () => {
   it("is checked out for the topic's session, by the plugin repos", async () => {
     const api = await BotApiServer.start();
     const telegram = {

@@ -27,7 +27,7 @@ describe("telegram's connection", () => {
       it(`survives ${what} at ${method}, and answers`, async () => {
         bot = await TestBot.start({ request_timeout_secs: 0.5 }, ({ api }) => api.next(method, behaviour));
         bot.api.write("hello", { thread: 7 });
-        await bot.shows("you said: hello", 20_000);
+        await bot.shows("you said: hello");
         expect(bot.turns.ran).to.have.length(1);
       });
     }
@@ -45,8 +45,8 @@ describe("telegram's connection", () => {
   it("abandons a poll that hangs", async () => {
     bot = await TestBot.start({ poll_timeout_secs: 1 }, ({ api }) => api.next("getUpdates", "hang"));
     bot.api.write("hello", { thread: 7 });
-    await bot.shows("you said: hello", 25_000);
-  }).timeout(40_000);
+    await bot.shows("you said: hello");
+  });
 
   it("shows a refused token in the plugin list, without the secret, and recovers with a valid one", async () => {
     bot = await TestBot.start({}, ({ api }) => {
@@ -81,7 +81,7 @@ describe("telegram's connection", () => {
     expect(bot.api.count("getUpdates") - before).to.be.below(4);
     bot.api.always.clear();
     bot.api.write("after", { thread: 7 });
-    await bot.shows("you said: after", 20_000);
+    await bot.shows("you said: after");
   });
 
   it("does not poll in a tight loop when polls return at once", async () => {
@@ -122,7 +122,7 @@ describe("telegram's connection", () => {
     await eventually("a notice", () => bot.notices.some((line) => line.includes("cannot use Telegram")));
     const approval = bot.ask();
     bot.api.always.clear();
-    await bot.shows("May Claude use Bash?", 20_000);
+    await bot.shows("May Claude use Bash?");
     expect(bot.api.shown.filter(({ html }) => html.includes(approval.tool))).to.have.length(1);
     expect(bot.complaints.length).to.be.below(5);
   });
@@ -155,7 +155,7 @@ describe("telegram's connection", () => {
     await bot.running.kernel.disable("telegram");
     // Far less than what is left of the poll, and of the turn.
     expect(performance.now() - began).to.be.below(20_000);
-    await eventually("no poll", () => !bot.api.polled, 20_000);
+    await eventually("no poll", () => !bot.api.polled);
     const before = bot.api.calls.length;
     await sleep(300);
     expect(bot.api.calls.length).to.equal(before);

@@ -11,8 +11,7 @@ import { visibleText } from "./telegram-html.js";
 import { talkInTopics } from "./topics.js";
 
 /** The real command and the real CLI, a scripted model, and both services on loopback. */
-describe("telegram and slack, end to end", function () {
-  this.timeout(240_000);
+describe("telegram and slack, end to end", () => {
   let api: BotApiServer;
   let slack: SlackServer;
   let gateway: TestGateway;
@@ -43,8 +42,8 @@ ${more}`;
     gateway = await TestGateway.start({ config, args, env });
   }
 
-  const shows = (part: string) => eventually(`a message with ${part}`, () => api.find(part), 60_000);
-  const settled = (shown: Shown) => eventually("no buttons", () => shown.buttons.length === 0, 60_000);
+  const shows = (part: string) => eventually(`a message with ${part}`, () => api.find(part));
+  const settled = (shown: Shown) => eventually("no buttons", () => shown.buttons.length === 0);
   const posts = (part: string) =>
     eventually(
       `Slack shows ${part}`,
@@ -78,7 +77,7 @@ ${more}`;
     expect(card.html).to.contain("Approved by Ada L (@ada)");
     await shows("Approved by Ada L (@ada). The turn goes on.");
     expect(api.find("Waiting for a decision")).to.equal(undefined);
-    await eventually("the file", () => files("phone.txt").length > 0, 60_000);
+    await eventually("the file", () => files("phone.txt").length > 0);
     await eventually(
       "the rest of the answer",
       () => {
@@ -131,7 +130,7 @@ ${more}`;
     expect(files("denied.txt")).to.deep.equal([]);
     api.pressButton(card, "Approve");
     await settled(card);
-    await eventually("the file", () => files("denied.txt").length > 0, 60_000);
+    await eventually("the file", () => files("denied.txt").length > 0);
     expect(files("denied.txt")).to.deep.equal(["now"]);
 
     await talkInTopics(api, { topics: 4, messages: 3 });
