@@ -130,11 +130,18 @@ export class Sessions {
     id: string,
     request: ExtendedRequest<"session-update-request">,
   ): Promise<Session> {
-    const session = await this.owned(caller, id);
-    const { title, model, system_prompt: systemPrompt, ...fields } = request;
-    const options = await this.parts.options.update(fields, session.keyId, session.options);
-    await this.parts.ledger.sessions.update(session.id, { title, model, systemPrompt, options });
-    return this.view(caller, id);
+    const { before, leave } = this.arrive(caller, id);
+    try {
+      // The options are written as a whole: of two changes at once, the second one has to find the first one's.
+      await before;
+      const session = await this.owned(caller, id);
+      const { title, model, system_prompt: systemPrompt, ...fields } = request;
+      const options = await this.parts.options.update(fields, session.keyId, session.options);
+      await this.parts.ledger.sessions.update(session.id, { title, model, systemPrompt, options });
+      return await this.view(caller, id);
+    } finally {
+      leave();
+    }
   }
 
   /** A session of the caller, or with `tasksToo` the session of a one-shot task. */

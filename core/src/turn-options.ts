@@ -49,8 +49,9 @@ export class OptionReader {
     };
   }
 
-  /** The same for changed defaults: a field of null is removed. */
-  update(fields: OptionChanges, keyId: string, defaults: TurnOptions = {}): Promise<TurnOptions> {
+  /** The same for changed defaults: a field of null is removed. Undefined: nothing is to be changed. */
+  async update(fields: OptionChanges, keyId: string, defaults: TurnOptions = {}) {
+    if (Object.keys(fields).length === 0) return undefined;
     const kept = Object.entries(defaults).filter(
       ([option]) => fields[fieldOf(option) ?? "pluginFields"] !== null,
     );

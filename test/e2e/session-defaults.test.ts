@@ -33,6 +33,19 @@ describe("PATCH /session/:id", () => {
     expect(await facts()).to.deep.equal(["medium", false, false, false]);
   });
 
+  it("keeps every one of several changes that arrive at once", async () => {
+    const talk = await Conversation.start(kit.gateway);
+    // The folders take a while to be checked.
+    const additional_dirs = Array.from({ length: 32 }, (_, index) => `at-once-${index}`);
+    const changes = [{ additional_dirs }, { effort: "low" }, { append_system_prompt: "Rhyme always." }];
+    const answers = await Promise.all(changes.map((change) => patch(talk.path, change)));
+    expect(answers.map(({ status }) => status)).to.deep.equal([200, 200, 200]);
+    const [sent] = (await kit.ask(talk.path, { prompt: "[[say hi]]" })).sent;
+    expect(sent?.output_config?.["effort"]).to.equal("low");
+    const system = JSON.stringify(sent);
+    expect(["Rhyme always.", "at-once-31"].map((text) => system.includes(text))).to.deep.equal([true, true]);
+  });
+
   it("sets a title, and removes it", async () => {
     const talk = await Conversation.start(kit.gateway);
     expect((await patch(talk.path, { title: "Über Reime 🎵" })).body.title).to.equal("Über Reime 🎵");
@@ -69,6 +82,7 @@ describe("PATCH /session/:id", () => {
     await kit.gateway.stop();
     await kit.gateway.launch({ config: "[engine]\nspares = 0\n", env: kit.env });
     expect((await talk.say("[[say hi]]")).status).to.equal(403);
+    expect((await patch(talk.path, { title: "No tools" })).status).to.equal(200);
     expect((await patch(talk.path, { tools: null })).status).to.equal(200);
     expect((await talk.say("[[say hi]]")).body.success).to.equal(true);
   });
