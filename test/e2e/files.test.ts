@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { FileList, SessionStarted, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
@@ -253,8 +261,18 @@ describe("GET, PUT, DELETE /session/:id/files", () => {
       ] as const)
         expect((await gateway.fetch(path + below, { method, key: KEYS.bob })).status, below).to.equal(404);
       const put = { method: "PUT", body: "x", headers: BYTES, key: KEYS.bob };
-      expect((await gateway.fetch(`${path}/new`, put)).status).to.equal(404);
+      for (const below of ["", "/new", "/made/new"])
+        expect((await gateway.fetch(path + below, put)).status, below).to.equal(404);
       expect(await (await gateway.fetch(`${other.path}/files/secret`)).text()).to.equal("another's");
+      expect(readdirSync(other.workdir)).to.deep.equal(["secret"]);
+      const empty = await Conversation.start(gateway);
+      const remove = { method: "DELETE", key: KEYS.bob };
+      const answer = await gateway.fetch(`/session/${bobs}/files/sessions/${empty.id}`, remove);
+      expect([answer.status, existsSync(empty.workdir)]).to.deep.equal([404, true]);
+      writeFileSync(join(base, "sessions", "mine"), "");
+      const list = await gateway.request<FileList>(`/session/${bobs}/files/sessions`, { key: KEYS.bob });
+      const names = list.body.entries.map(({ name }) => name);
+      expect([list.body.total, names]).to.deep.equal([1, ["mine"]]);
     });
 
     it("serves no base folder for a one-shot task", async () => {

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Dirent } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
 import { GatewayError, type PageQuery, type SessionRecord } from "@claudeway/ports";
 import type { FileEntry, FileList, FileWritten } from "@claudeway/schemas";
-import type { Workdirs } from "../workdirs.js";
+import { SESSION_ID, type Workdirs } from "../workdirs.js";
 import { fileError, isLink, noSuchFile, notRegular } from "./file-errors.js";
 import { Folder } from "./folder.js";
 import { refuseRunFiles } from "./refuse-run-files.js";
@@ -40,14 +41,14 @@ export class SessionFiles {
   /** Opens a file, or lists a folder. Whoever gets an open file closes it. */
   open(session: FileOwner, names: readonly string[], query: PageQuery): Promise<OpenFile | FileList> {
     return this.#inFolder(session, names, false, async (folder, name) => {
-      if (name === undefined) return list(folder, names, query, this.maxListed);
+      if (name === undefined) return this.#list(folder, names, query, session);
       const found = await folder.stat(name);
       if (found.isSymbolicLink()) throw isLink();
       if (!found.isDirectory()) return openFile(folder, name);
       const inside = await folder.folder(name);
       try {
         await this.#refuseOthers(inside, session);
-        return await list(inside, names, query, this.maxListed);
+        return await this.#list(inside, names, query, session);
       } finally {
         await inside.close();
       }
@@ -108,11 +109,12 @@ export class SessionFiles {
       try {
         if (writes) refuseRunFiles(await folder.realPath(), names);
         for (const name of names.slice(0, -1)) {
+          await this.#refuseOthers(folder, session, name);
           const inner = await enter(folder, name, writes);
           await folder.close();
           folder = inner;
         }
-        await this.#refuseOthers(folder, session);
+        await this.#refuseOthers(folder, session, names.at(-1));
         return await use(folder, names.at(-1));
       } finally {
         await folder.close();
@@ -137,9 +139,43 @@ export class SessionFiles {
   }
 
   /** A folder that was made for another session may lie in a named one. */
-  async #refuseOthers(folder: Folder, { id }: FileOwner): Promise<void> {
-    const owner = await this.workdirs.ownerOf(await folder.realPath());
+  async #refuseOthers(folder: Folder, { id }: FileOwner, name = ""): Promise<void> {
+    const owner = await this.workdirs.ownerOf(join(await folder.realPath(), name));
     if (owner !== undefined && owner !== id) throw noSuchFile();
+  }
+
+  async #list(
+    folder: Folder,
+    names: readonly string[],
+    { page, limit }: PageQuery,
+    session: FileOwner,
+  ): Promise<FileList> {
+    const { found, truncated } = await namesIn(folder, this.maxListed);
+    const own = await this.#withoutOthers(folder, found, session);
+    own.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const shown = own.slice((page - 1) * limit, page * limit);
+    const entries = [];
+    for (const entry of shown) entries.push(await entryOf(folder, entry));
+    return {
+      path: names.join("/"),
+      entries: entries.filter((entry) => entry !== undefined),
+      total: own.length,
+      page,
+      limit,
+      ...(truncated && { truncated }),
+    };
+  }
+
+  /** Their names are the ids of other sessions. */
+  async #withoutOthers(folder: Folder, found: readonly Dirent[], { id }: FileOwner): Promise<Dirent[]> {
+    const path = await folder.realPath();
+    const own: Dirent[] = [];
+    for (const entry of found) {
+      const isLikeSession = SESSION_ID.test(entry.name);
+      const owner = isLikeSession ? await this.workdirs.ownerOf(join(path, entry.name)) : id;
+      if (owner === undefined || owner === id) own.push(entry);
+    }
+    return own;
   }
 }
 
@@ -163,27 +199,6 @@ async function openFile(folder: Folder, name: string): Promise<OpenFile> {
     await handle.close();
     throw error;
   }
-}
-
-async function list(
-  folder: Folder,
-  names: readonly string[],
-  { page, limit }: PageQuery,
-  most: number,
-): Promise<FileList> {
-  const { found, truncated } = await namesIn(folder, most);
-  found.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const shown = found.slice((page - 1) * limit, page * limit);
-  const entries = [];
-  for (const entry of shown) entries.push(await entryOf(folder, entry));
-  return {
-    path: names.join("/"),
-    entries: entries.filter((entry) => entry !== undefined),
-    total: found.length,
-    page,
-    limit,
-    ...(truncated && { truncated }),
-  };
 }
 
 async function namesIn(folder: Folder, most: number): Promise<{ found: Dirent[]; truncated: boolean }> {
