@@ -208,6 +208,9 @@ describe("POST /session/:id/fork", () => {
     await inTheMiddle(talk, "tool call", async (turn) => {
       expect((await fork({})).body["code"]).to.equal("CONFLICT");
       expect((await fork({ at: turn.id })).body["code"]).to.equal("CONFLICT");
+      // Of another session, a turn that runs looks like one that is not there.
+      const elsewhere = await gateway.request(`${other.path}/fork`, { body: { at: turn.id } });
+      expect(elsewhere.body["code"]).to.equal("BAD_REQUEST");
       await gateway.request(`${talk.path}/interrupt`, { method: "POST" });
     });
     for (const at of [others, "00000000-0000-4000-8000-000000000000", "x"])

@@ -22,7 +22,7 @@ export interface ForkParts {
   readonly turns: { ofSession(sessionId: string): readonly unknown[]; get(turnId: string): unknown };
   /** Throws UNAVAILABLE while nothing can be recorded. */
   readonly checkLedger: () => void;
-  /** The turns that wait for a decision. */
+  /** The turns that wait for a decision or a usage limit. */
   readonly parked: { ofSession(sessionId: string): Promise<unknown> };
   readonly workdirs: Workdirs;
   /** The largest workdir that is copied. */
@@ -57,7 +57,7 @@ export class SessionForks {
   async #fork(session: SessionRecord, at: string | undefined, hidden: boolean): Promise<SessionForked> {
     const { history, workdirs } = this.parts;
     if (at === undefined) await this.#refuseBusy(session.id);
-    else await this.#refuseOpen(at);
+    else await this.#refuseOpen(session.id, at);
     const ref = await history.refOf(session);
     const { id, conversation } = await this.#copyConversation(session, ref, at);
     if (at === undefined) await this.#refuseBusy(session.id, conversation);
@@ -83,14 +83,15 @@ export class SessionForks {
     const isParked = (await this.parts.parked.ofSession(sessionId)) !== undefined;
     if (!isParked && this.parts.turns.ofSession(sessionId).length === 0) return;
     if (copy !== undefined) await this.parts.engine.conversations?.discard(copy);
-    const why = isParked ? "waits for a decision" : "runs";
+    const why = isParked ? "is parked" : "runs";
     throw new GatewayError("CONFLICT", `a turn of the session ${why}; at must name an earlier turn`);
   }
 
-  /** Throws CONFLICT where the turn that is to be the last one has not ended. */
-  async #refuseOpen(turnId: string): Promise<void> {
-    const isParked = (await this.parts.ledger.turns.get(turnId))?.parked !== undefined;
-    if (isParked || this.parts.turns.get(turnId) !== undefined)
+  /** Throws CONFLICT where the turn that is to be the last one has not ended. One of another session is not looked at. */
+  async #refuseOpen(sessionId: string, turnId: string): Promise<void> {
+    const turn = await this.parts.ledger.turns.get(turnId);
+    const isOpen = turn?.parked !== undefined || this.parts.turns.get(turnId) !== undefined;
+    if (turn?.sessionId === sessionId && isOpen)
       throw new GatewayError("CONFLICT", "at must be a turn that has ended");
   }
 
