@@ -102,11 +102,12 @@ for (const mode of ["bypass", "deny", "ask"] as const)
     it("end the turn, and go on live with the result", async () => {
       const session = await start();
       const asked = await say(session, `[[say Let me look.]] ${calls("Rome")}`);
-      expect(asked).to.include({ success: true, result: "Let me look." });
+      expect(asked).to.include({ success: true, result: "Let me look.", stop_reason: "tool_use" });
       const [one] = asked.client_calls ?? [];
       expect(asked.client_calls).to.deep.equal([{ id: one?.id, name: "weather", input: { city: "Rome" } }]);
       const answered = await answer(session, result(one?.id, "sunny"));
       expect(answered).to.include({ success: true, result: "mcp__client__weather answered: sunny" });
+      expect(answered).to.not.have.property("stop_reason");
       expect(answered).not.to.have.property("client_calls");
       expect(processes.get(session)).to.equal("live");
       expect(sent().slice(1)).to.deep.equal([

@@ -153,6 +153,8 @@ function toResponse(
     ...(result?.denials ?? []).map((denial) => marked(denial, closed)),
   ];
   const ran = new Set(result?.ran);
+  // The CLI takes structured output from a call of the model.
+  const stop = result?.structuredOutput === undefined ? result?.stopReason : "end_turn";
   return {
     session_id: info.sessionId,
     result: result?.text ?? "",
@@ -164,6 +166,8 @@ function toResponse(
     ...(ending.end === "completed" &&
       isObject(result?.structuredOutput) && { structured_output: { ...result.structuredOutput } }),
     ...(ending.end === "completed" && result?.calls && { client_calls: [...result.calls] }),
+    // Absent where it ended its turn by itself: an answer without options stays as it always was.
+    ...(ending.end === "completed" && stop !== undefined && stop !== "end_turn" && { stop_reason: stop }),
     ...(denials.length > 0 ? { permission_denials: denials } : {}),
     ...(granted.length > 0 && {
       approved: granted.map(({ toolUseId }) => ({ tool_use_id: toolUseId, ran: ran.has(toolUseId) })),

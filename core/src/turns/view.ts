@@ -100,14 +100,9 @@ export class TurnViews {
 
   /** The view of a running turn; its events are kept for a while after its end. */
   follow(turn: Turn): TurnView {
-    const { id, sessionId, origin = "prompt", createdAt, metadata } = turn.info;
     const answer = this.#answers.get(turn) ?? this.#answerOf(turn);
     return {
-      id,
-      sessionId,
-      origin,
-      createdAt,
-      metadata,
+      ...headOf(turn.info),
       state: turn.running ? "running" : "queued",
       stream: turn.stream,
       answer,
@@ -116,25 +111,13 @@ export class TurnViews {
   }
 
   #answerOf(turn: Turn): Promise<TurnAnswer> {
-    const { id, sessionId, origin = "prompt", createdAt, keyId, metadata } = turn.info;
+    const { id, keyId } = turn.info;
     const answer = turn.ended.then(({ outcome, error }) => {
       // A parked turn has not ended; the ledger has its outcome.
       if (outcome.end !== "parked") {
         const { stream } = turn;
         const { end: state } = outcome;
-        const ended = {
-          id,
-          sessionId,
-          origin,
-          createdAt,
-          metadata,
-          keyId,
-          state,
-          stream,
-          answer,
-          stop: doNothing,
-        };
-        this.#ended.set(id, ended);
+        this.#ended.set(id, { ...headOf(turn.info), keyId, state, stream, answer, stop: doNothing });
       }
       return { response: outcome.response, error, queuedMs: outcome.queuedMs };
     });
@@ -144,38 +127,29 @@ export class TurnViews {
 }
 
 /** A turn that is only in the ledger has one event with all its text, and the end. */
-function storedView(
-  {
-    id,
-    sessionId,
-    origin = "prompt",
-    createdAt,
-    metadata,
-  }: Pick<TurnInfo, "id" | "sessionId" | "origin" | "createdAt" | "metadata">,
-  state: TurnState,
-  response: TurnResponse,
-): TurnView {
+function storedView(turn: TurnInfo, state: TurnState, response: TurnResponse): TurnView {
   const stream = TurnStream.ofEnded(response);
   const { code, error, cause } = response;
   // If the gateway was stopped (UNAVAILABLE), the turn ended with it. A retry with the same key would always get this
   // error, so it is returned as the response instead.
   const failed = isErrorCode(code) && code !== "UNAVAILABLE";
   const details = {
-    ...(code === "INTERNAL_ERROR" && { id }),
+    ...(code === "INTERNAL_ERROR" && { id: turn.id }),
     ...(cause !== undefined && { cause }),
   };
   const failure = failed ? new GatewayError(code, error ?? code, { details }) : undefined;
   return {
-    id,
-    sessionId,
-    origin,
-    createdAt,
-    metadata,
+    ...headOf(turn),
     state,
     stream,
     answer: Promise.resolve({ response, error: failure, queuedMs: undefined }),
     stop: doNothing,
   };
+}
+
+/** What any view says of its turn. */
+function headOf({ id, sessionId, origin = "prompt", createdAt, metadata }: TurnInfo) {
+  return { id, sessionId, origin, createdAt, metadata };
 }
 
 /** Created outside the turn's scope, so that the kept data does not reference its prompt. */

@@ -3332,6 +3332,10 @@ export interface TurnResponse {
    */
   client_calls?: ClientCall[];
   /**
+   * Why the model stopped, if it did not end its turn by itself: such as `max_tokens`, or `tool_use` with `client_calls`. Absent with `end_turn` and with `structured_output`, and where the turn failed.
+   */
+  stop_reason?: string;
+  /**
    * The denied tool calls; absent if there are none.
    */
   permission_denials?: PermissionDenial[];
