@@ -10,7 +10,7 @@ import { placeToBlame, type Uncaught } from "./error-attribution.js";
 import { PluginError } from "./faults.js";
 import type { Hooks } from "./hooks.js";
 import type { KernelLimits } from "./instance.js";
-import { PluginLoader, type PluginSource, type SecretRegister } from "./loading/loader.js";
+import { IMPORT_MS, PluginLoader, type PluginSource, type SecretRegister } from "./loading/loader.js";
 import type { PluginSection } from "./loading/plugin-config.js";
 import { type CheckedPlugin, checkSelection, configure, type PluginSelection } from "./loading/selection.js";
 import { PluginRegistry } from "./plugin-registry.js";
@@ -19,7 +19,7 @@ import type { RouteTable } from "./routes.js";
 import { describePlugin, type PluginEntry } from "./status.js";
 
 export const DEFAULT_LIMITS: KernelLimits = {
-  importMs: 10_000,
+  importMs: IMPORT_MS,
   applyMs: 10_000,
   tapMs: 10_000,
   disposeMs: 5_000,

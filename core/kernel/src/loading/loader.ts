@@ -48,10 +48,13 @@ export interface SecretRegister {
   add(found: { readonly secrets: readonly string[] }): void;
 }
 
+/** How long an import may take, in ms: much more than its code needs, for a machine that is busy with other starts. */
+export const IMPORT_MS = 30_000;
+
 export interface LoaderOptions {
   /** The directory in which paths and packages are resolved; by default the process's own. */
   readonly cwd?: string;
-  /** How long an import may take, in ms; 10 s by default. */
+  /** How long an import may take, in ms; `IMPORT_MS` by default. */
   readonly importMs?: number;
   /** Receives the values of plugin settings that their schemas mark `x-secret`. */
   readonly secrets?: SecretRegister | undefined;
@@ -65,7 +68,7 @@ export class PluginLoader {
   readonly #checks = new WeakMap<AnyPlugin, ConfigCheck>();
   #installed: ReadonlySet<string> | undefined;
 
-  constructor({ cwd = process.cwd(), importMs = 10_000, secrets }: LoaderOptions = {}) {
+  constructor({ cwd = process.cwd(), importMs = IMPORT_MS, secrets }: LoaderOptions = {}) {
     const here = dirname(fileURLToPath(import.meta.url));
     this.#places = { cwd, roots: [here, cwd] };
     this.#importMs = importMs;
