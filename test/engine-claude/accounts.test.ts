@@ -2,10 +2,10 @@ import type { ModelTotals, SessionTotals, TotalsByModel } from "@claudeway/ports
 import { expect } from "chai";
 import { Accounts, type TurnAccount } from "#engine-claude/accounts.js";
 import { afterLoss } from "#engine-claude/bases.js";
+import { DeliveredUsage } from "#engine-claude/delivered-usage.js";
 import { Launcher } from "#engine-claude/launcher.js";
 import { termsOf } from "#engine-claude/options.js";
 import type { ClaudeProcess } from "#engine-claude/process.js";
-import { DeliveredUsage } from "#engine-claude/usage.js";
 import { onStage } from "./played.js";
 import { PROGRAM, playing } from "./recorded-cli.js";
 

@@ -9,7 +9,7 @@ import { Launcher } from "#engine-claude/launcher.js";
 import { termsOf } from "#engine-claude/options.js";
 import { promptMessage } from "#engine-claude/prompt-message.js";
 import { SessionProcess } from "#engine-claude/session-process.js";
-import { sumOf } from "#engine-claude/usage.js";
+import { sumOf } from "#engine-claude/totals.js";
 import { messagesOf, onStage, resultsIn } from "./played.js";
 import { PROGRAM, playing, readRecording, type Step } from "./recorded-cli.js";
 

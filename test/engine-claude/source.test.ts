@@ -5,10 +5,11 @@ import { loadConfig } from "@claudeway/config";
 import { expect } from "chai";
 import { pino } from "pino";
 import { NO_USAGE } from "#core/turns/usage.js";
+import { DeliveredUsage } from "#engine-claude/delivered-usage.js";
 import { removeCopies } from "#engine-claude/fork-transcript.js";
 import { claudeSource } from "#engine-claude/source.js";
 import { Transcript } from "#engine-claude/transcript.js";
-import { DeliveredUsage, reportedUsage } from "#engine-claude/usage.js";
+import { reportedUsage } from "#engine-claude/usage.js";
 import { noteWrittenOfTurn, writtenSince } from "#engine-claude/written-usage.js";
 import { withoutRights } from "../ledger/fixture.js";
 

@@ -1,7 +1,7 @@
 import type { ModelTotals, TotalsByModel } from "@claudeway/ports";
 import { expect } from "chai";
 import { takeShare } from "#engine-claude/split.js";
-import { add, isPossible, sumOf } from "#engine-claude/usage.js";
+import { add, isPossible, sumOf } from "#engine-claude/totals.js";
 
 function row(input: number, output: number, costUsd: number | null = null): ModelTotals {
   return { input, output, cacheRead: 0, cacheWrite: 0, costUsd };

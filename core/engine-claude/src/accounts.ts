@@ -1,7 +1,8 @@
 import type { SessionTotals, TotalsByModel } from "@claudeway/ports";
 import { afterLoss, afterReport, settle } from "./bases.js";
+import type { DeliveredUsage } from "./delivered-usage.js";
 import type { ClaudeProcess } from "./process.js";
-import { type DeliveredUsage, isPossible, NO_TOTALS, subtract } from "./usage.js";
+import { isPossible, NO_TOTALS, subtract } from "./totals.js";
 
 /** The totals that one process has reported so far. */
 interface Account {

@@ -3,6 +3,7 @@ import type { EngineListener, EngineResult, EngineTurn, ProcessStart, TurnOption
 import type { Logger } from "pino";
 import type { TurnAccount } from "./accounts.js";
 import { Asking, type CallHook } from "./asking.js";
+import { DeliveredUsage } from "./delivered-usage.js";
 import { EventReading } from "./event-reading.js";
 import { Grants } from "./grants.js";
 import type { ClaudeProcess } from "./process.js";
@@ -10,7 +11,6 @@ import type { PromptMessage } from "./prompt-message.js";
 import type { TurnHearer } from "./reader.js";
 import { lacksConversation, TurnReading, type TurnReport } from "./reading.js";
 import type { LaunchSpec } from "./spares.js";
-import { DeliveredUsage } from "./usage.js";
 
 /** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
 const KEPT_CALL_MS = 60_000;

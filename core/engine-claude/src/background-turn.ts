@@ -10,6 +10,7 @@ import type {
 } from "@claudeway/ports";
 import type { PermissionDenial } from "@claudeway/schemas";
 import { Asking, type CallHook } from "./asking.js";
+import { DeliveredUsage } from "./delivered-usage.js";
 import { untilReported } from "./endings.js";
 import { EventReading } from "./event-reading.js";
 import { Grants } from "./grants.js";
@@ -18,7 +19,6 @@ import type { ClaudeProcess } from "./process.js";
 import type { BackgroundHearer } from "./reader.js";
 import { TurnReading, type TurnReport } from "./reading.js";
 import type { TaskNotice } from "./tasks.js";
-import { DeliveredUsage } from "./usage.js";
 
 export interface BackgroundAttemptParts {
   readonly after: EngineTurn;

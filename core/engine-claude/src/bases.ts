@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { SessionTotals, TotalsByModel } from "@claudeway/ports";
-import { add, covers, isPossible, matches, NO_TOTALS, subtract } from "./usage.js";
+import { add, covers, isPossible, matches, NO_TOTALS, subtract } from "./totals.js";
 
 /*
  * The CLI reports totals, not turns: they add up within a process, and over a resume they go on from what an earlier

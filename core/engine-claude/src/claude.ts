@@ -9,7 +9,6 @@ import type {
   EngineResult,
   EngineTurn,
   ModelName,
-  ProcessStart,
   SessionListener,
   SharedTranscripts,
   SpawnPlan,
@@ -18,7 +17,7 @@ import type {
 import type { Logger } from "pino";
 import { Accounts } from "./accounts.js";
 import { Attempt } from "./attempt.js";
-import { hasResults, withResults } from "./call-results.js";
+import { hasResults } from "./call-results.js";
 import { loadMcp } from "./client-tools.js";
 import { TranscriptConversations } from "./conversations.js";
 import {
@@ -30,20 +29,20 @@ import {
   untilReported,
 } from "./endings.js";
 import { Launcher, type LauncherOptions } from "./launcher.js";
-import { liveSettings } from "./live-settings.js";
 import { describeLogin, LOGIN_TIMEOUT_MS, loginIn, withoutProbes } from "./login.js";
-import { cliSessionOf, termsOf } from "./options.js";
-import { type PlacedTurn, placePrompt } from "./placed-prompt.js";
-import { type KeptProcess, type PoolLimits, ProcessPool } from "./pool.js";
+import { cliSessionOf } from "./options.js";
+import { type PoolLimits, ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
 import { type PromptMessage, promptMessage, verbatimMessage } from "./prompt-message.js";
 import type { TurnReport } from "./reading.js";
 import { loadSdk } from "./sdk.js";
-import { SessionProcess } from "./session-process.js";
-import { type Preparation, SharedConversations } from "./shared-conversations.js";
-import { type LaunchSpec, PrewarmedProcesses } from "./spares.js";
+import type { SessionProcess } from "./session-process.js";
+import { SessionProcesses } from "./session-processes.js";
+import { SharedConversations } from "./shared-conversations.js";
+import { PrewarmedProcesses } from "./spares.js";
 import { Transcript } from "./transcript.js";
-import { estimatedUsage, NO_TOTALS, reportedUsage } from "./usage.js";
+import { type NotTaken, TurnProcesses } from "./turn-processes.js";
+import { estimatedUsage, reportedUsage } from "./usage.js";
 import { noteWrittenOfTurn } from "./written-usage.js";
 
 export interface ClaudeEngineOptions extends PoolLimits, Omit<LauncherOptions, "shared"> {
@@ -54,39 +53,16 @@ export interface ClaudeEngineOptions extends PoolLimits, Omit<LauncherOptions, "
   readonly log: Logger;
 }
 
-/** A process for a turn, and the turn as it runs there. */
-interface TakenProcess {
-  readonly child: ClaudeProcess;
-  readonly process: ProcessStart;
-  readonly turn: EngineTurn;
-  /** The conversation that the process resumes ends with the turn's prompt. */
-  readonly placed: boolean;
-}
-
-/** The conversation to resume does not exist, or its end is on another node. */
-type NotTaken = "no conversation" | "incomplete";
-
 const MODELS_TIMEOUT_MS = 20_000;
-
-/** The listener until `listen` is called. */
-const UNHEARD: SessionListener = {
-  began: () => undefined,
-  tasks: () => undefined,
-  lost: () => undefined,
-  wants: () => false,
-  event: () => undefined,
-};
 
 /** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
 export class ClaudeEngine implements Engine {
   readonly conversations: TranscriptConversations;
   readonly #pool: ProcessPool;
   readonly #spares: PrewarmedProcesses;
-  readonly #accounts = new Accounts();
   readonly #launcher: Launcher;
-  readonly #processes = new WeakMap<ClaudeProcess, SessionProcess>();
-  #sessions: SessionListener = UNHEARD;
-  readonly #background = new Map<string, readonly BackgroundTask[]>();
+  readonly #sessionProcesses: SessionProcesses;
+  readonly #turnProcesses: TurnProcesses;
   readonly #shared: SharedConversations | undefined;
   #running = 0;
 
@@ -95,10 +71,17 @@ export class ClaudeEngine implements Engine {
     this.#shared = shared && new SharedConversations(shared, log);
     this.conversations = new TranscriptConversations(log, installation, this.#shared);
     this.#launcher = new Launcher({ ...options, shared: this.#shared });
-    this.#pool = new ProcessPool(options, options.log);
+    this.#pool = new ProcessPool(options, log);
+    const parts = { pool: this.#pool, launcher: this.#launcher, accounts: new Accounts(), log };
+    this.#sessionProcesses = new SessionProcesses(parts);
+    this.#turnProcesses = new TurnProcesses({
+      ...parts,
+      sessions: this.#sessionProcesses,
+      shared: this.#shared,
+    });
     // A core is to spare: also beside a client that sends one task after another.
     const isQuiet = () => this.#running < availableParallelism();
-    this.#spares = new PrewarmedProcesses(this.#pool, options.spares, isQuiet, options.log);
+    this.#spares = new PrewarmedProcesses(this.#pool, options.spares, isQuiet, log);
   }
 
   async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
@@ -160,11 +143,11 @@ export class ClaudeEngine implements Engine {
   }
 
   listen(listener: SessionListener): void {
-    this.#sessions = listener;
+    this.#sessionProcesses.listen(listener);
   }
 
   background(sessionId: string): readonly BackgroundTask[] {
-    return this.#background.get(sessionId) ?? [];
+    return this.#sessionProcesses.background(sessionId);
   }
 
   get processes(): number {
@@ -211,10 +194,10 @@ export class ClaudeEngine implements Engine {
   ): Promise<EngineResult | NotTaken> {
     const launchSpec = this.#launcher.launchSpecOf(asked);
     const began = performance.now();
-    const taken = await this.#take(asked, launchSpec, resume, stop);
+    const taken = await this.#turnProcesses.take(asked, launchSpec, resume, stop);
     if (typeof taken === "string") return taken;
     const { child, process, turn, placed } = taken;
-    const session = this.#sessionOf(child, turn);
+    const session = this.#sessionProcesses.of(child, turn);
     const hook = this.#launcher.hookOf(child);
     this.#launcher.modelsOf(child)?.serve((model) => listener.model(model));
     const message = await this.#messageOf(turn, child, stop);
@@ -343,102 +326,6 @@ export class ClaudeEngine implements Engine {
       model: reading.model,
       ...attempt.figures(),
     };
-  }
-
-  /** The session's own live process, or one that was started ahead, or a new one. */
-  async #take(
-    turn: EngineTurn,
-    launchSpec: LaunchSpec | undefined,
-    resume: boolean,
-    stop: AbortSignal,
-  ): Promise<TakenProcess | NotTaken> {
-    const { sessionId } = turn.info;
-    const answered = this.#pool.keeps(sessionId) ? withResults(turn, turn.totals?.calls ?? []) : turn;
-    // About a call that was kept only a CLI asks that is resumed.
-    const shared = turn.parkedCall === undefined ? launchSpec : undefined;
-    if (shared === undefined) await this.#pool.release(sessionId, "replaced");
-    const kept = shared && (await this.#takeKept(turn, shared, stop));
-    if (kept !== undefined) {
-      const process = this.#processes.has(kept) ? "live" : "prewarmed";
-      return { child: kept, process, turn: answered, placed: false };
-    }
-    if (resume && (await this.#prepare(turn)) === "lacking") return "incomplete";
-    const prompt: PlacedTurn | "missing" = resume
-      ? await placePrompt(turn, this.options.log)
-      : { turn: withResults(turn, []), placed: false };
-    if (prompt === "missing") return "no conversation";
-    const child = await this.#pool.start(() => this.#start(turn, resume, prompt), stop);
-    return { child, process: "cold", turn: prompt.turn, placed: prompt.placed };
-  }
-
-  /** Brings the conversation to this node if another node had it last. */
-  async #prepare(turn: EngineTurn): Promise<Preparation> {
-    const use = turn.restart ? "accept loss" : "go on";
-    return (await this.#shared?.prepare(cliSessionOf(turn), turn.spawn, use, turn.info.sessionId)) ?? "whole";
-  }
-
-  /** The session's live process with the turn's settings; undefined if no process can have them. */
-  async #takeKept(
-    turn: EngineTurn,
-    { fingerprint }: LaunchSpec,
-    stop: AbortSignal,
-  ): Promise<ClaudeProcess | undefined> {
-    const { sessionId } = turn.info;
-    const wanted = liveSettings(turn.plan.model, turn.plan.options ?? {});
-    const settingsOf = (child: ClaudeProcess) => this.#launcher.settingsOf(child);
-    const suits = (kept: KeptProcess) =>
-      kept.fingerprint === fingerprint && settingsOf(kept.child)?.canBecome(wanted) === true;
-    const child = await this.#pool.take(sessionId, suits, stop);
-    if (child === undefined) return undefined;
-    try {
-      const change = settingsOf(child)?.become(wanted, turn, (make) => child.change(make));
-      await unlessAborted(change ?? Promise.resolve(), stop);
-      return child;
-    } catch (error) {
-      await this.#pool.end(sessionId, child, stop.aborted ? "now" : "clean", "replaced");
-      if (stop.aborted) throw stop.reason;
-      this.options.log.warn({ err: error }, "a process could not be given a turn's settings and is replaced");
-      return undefined;
-    }
-  }
-
-  /** Starts a process for the turn. For a resumed session, records the totals that it continues from. */
-  #start(turn: EngineTurn, resume: boolean, { placed: promptPlaced, entry }: PlacedTurn): ClaudeProcess {
-    const saved = resume ? new Transcript(cliSessionOf(turn), turn.spawn).savedTotals() : NO_TOTALS;
-    const child = this.#launcher.start({ ...termsOf(turn), promptPlaced }, resume);
-    this.#accounts.open(child, saved);
-    if (entry !== undefined) child.mirror?.add(cliSessionOf(turn), entry);
-    return child;
-  }
-
-  /** The process as the one of the turn's session. */
-  #sessionOf(child: ClaudeProcess, turn: EngineTurn): SessionProcess {
-    const known = this.#processes.get(child);
-    if (known !== undefined) {
-      known.serve(turn);
-      return known;
-    }
-    const made = new SessionProcess(turn, {
-      child,
-      hook: this.#launcher.hookOf(child),
-      accounts: this.#accounts,
-      sessions: {
-        began: (own) => this.#sessions.began(own),
-        tasks: (sessionId, running) => {
-          if (running.length > 0) this.#background.set(sessionId, running);
-          else this.#background.delete(sessionId);
-          this.#sessions.tasks(sessionId, running);
-        },
-        lost: (sessionId, tasks) => this.#sessions.lost(sessionId, tasks),
-        wants: (kind, after) => this.#sessions.wants(kind, after),
-        event: (event, after) => this.#sessions.event(event, after),
-      },
-      changed: () => this.#pool.touch(turn.info.sessionId),
-      log: this.options.log,
-    });
-    child.reader.own(made);
-    this.#processes.set(child, made);
-    return made;
   }
 
   /** Runs in the background; a failure is logged. */

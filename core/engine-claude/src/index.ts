@@ -4,4 +4,5 @@ export { CONVERSATION_LOST, NEVER_STARTED } from "./endings.js";
 export { findClaude, versionOf } from "./executable.js";
 export { askLogin } from "./login.js";
 export { claudeSource } from "./source.js";
-export { estimatedUsage, most, reportedUsage, totalsOf } from "./usage.js";
+export { most } from "./totals.js";
+export { estimatedUsage, reportedUsage, totalsOf } from "./usage.js";

@@ -7,15 +7,10 @@ import type {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineListener, Failure, TotalsByModel } from "@claudeway/ports";
 import type { PermissionDenial } from "@claudeway/schemas";
+import { DeliveredUsage, type MessageState, type MessageUsage } from "./delivered-usage.js";
 import { FailureWatch, LimitWatch, withAdvice } from "./failures.js";
 import { checkResult } from "./result-check.js";
-import {
-  DeliveredUsage,
-  estimatedUsage,
-  type MessageState,
-  type MessageUsage,
-  totalsAsReported,
-} from "./usage.js";
+import { estimatedUsage, totalsAsReported } from "./usage.js";
 
 /** The CLI's result message of a turn. */
 export interface TurnReport {

@@ -13,6 +13,7 @@ import type { Accounts, SettledTurn, TurnAccount } from "./accounts.js";
 import type { CallHook } from "./asking.js";
 import { BackgroundAttempt } from "./background-turn.js";
 import { withoutUncharged } from "./bases.js";
+import { DeliveredUsage } from "./delivered-usage.js";
 import { describe, lastLine } from "./endings.js";
 import { EventReading } from "./event-reading.js";
 import { LateListener } from "./late-listener.js";
@@ -22,17 +23,9 @@ import type { BackgroundHearer, ReaderOwner } from "./reader.js";
 import { TurnReading, type TurnReport } from "./reading.js";
 import { takeShare } from "./split.js";
 import { isSubagent } from "./tasks.js";
+import { add, covers, isEmpty, NO_TOTALS, subtract } from "./totals.js";
 import { Transcript } from "./transcript.js";
-import {
-  add,
-  covers,
-  DeliveredUsage,
-  estimatedUsage,
-  isEmpty,
-  NO_TOTALS,
-  reportedUsage,
-  subtract,
-} from "./usage.js";
+import { estimatedUsage, reportedUsage } from "./usage.js";
 import { noteWritten, noteWrittenOfTurn } from "./written-usage.js";
 
 /** How many messages of subagents are recorded as not charged for; earlier ones are in the transcript, by their time. */

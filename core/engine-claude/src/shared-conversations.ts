@@ -1,38 +1,30 @@
-import { readdir, rename, rm, stat, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { claudeFolder } from "@claudeway/core/host";
-import type { Claim, SharedTranscripts, SpawnPlan, StoredConversation } from "@claudeway/ports";
+import { rename } from "node:fs/promises";
+import type { Claim, SharedTranscripts } from "@claudeway/ports";
 import type { Logger } from "pino";
 import { layOut } from "./lay-out.js";
-import { pathOf, placeTranscript } from "./place-transcript.js";
+import {
+  isAhead,
+  isCurrent,
+  type LocalFile,
+  localFile,
+  noteTranscript,
+  removeOthers,
+  type Spawn,
+  sizeOf,
+} from "./local-transcripts.js";
+import { placeTranscript } from "./place-transcript.js";
 import { Transcript } from "./transcript.js";
-import { openTranscriptFolder } from "./transcript-files.js";
 import { type Repaired, TranscriptMirror } from "./transcript-mirror.js";
-import { readNote, removeNote, type TranscriptNote, writeNote } from "./transcript-note.js";
-import { keyOf, placeOf, type TranscriptPlace } from "./transcript-parts.js";
+import { writeNote } from "./transcript-note.js";
+import { keyOf, placeOf } from "./transcript-parts.js";
 import { linesOf, repairTranscript, storedParts } from "./transcript-repair.js";
-
-/** Where a CLI is started: a part of a `SpawnPlan`. */
-type Spawn = Pick<SpawnPlan, "cwd" | "env">;
-
-/** A node's own file of a conversation, and what the node knows of it. */
-interface LocalFile {
-  readonly place: TranscriptPlace;
-  readonly size: number;
-  readonly note: TranscriptNote | undefined;
-}
+import { UnsavedConversations, type Written } from "./unsaved-conversations.js";
 
 /** What a conversation is prepared for; see `prepare`. */
 type Use = "read" | "go on" | "accept loss";
 
 /** What the node can resume: the whole conversation, or one "lacking" its end, which is in another node's file. */
 export type Preparation = "whole" | "lacking";
-
-/** What a process's CLI has written to. */
-interface Written {
-  readonly conversations: ReadonlySet<string>;
-  readonly spawn: Spawn;
-}
 
 /**
  * The conversations that this node shares with others. What its CLIs write is mirrored to the store; before a CLI resumes a
@@ -42,17 +34,16 @@ interface Written {
 export class SharedConversations {
   /** Mirrors of live processes, by the gateway's id of the session. */
   readonly #live = new Map<string, TranscriptMirror>();
-  /** Sessions with entries that only this node's files have. */
-  readonly #unsaved = new Map<string, Written>();
-  /** Those of them of which the store does not know that it lacks entries. */
-  readonly #unnoted = new Set<string>();
+  readonly #unsaved: UnsavedConversations;
   /** What happens to the file of a conversation, one thing at a time. */
   readonly #order = new Map<string, Promise<unknown>>();
 
   constructor(
     private readonly shared: SharedTranscripts,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.#unsaved = new UnsavedConversations(shared, log);
+  }
 
   /**
    * Brings the node's file of a conversation up to date. Rejects if the store can't be read, the file can't be written, or the
@@ -85,18 +76,23 @@ export class SharedConversations {
     try {
       await this.save(conversation, spawn, sessionId);
     } catch (error) {
-      await this.#lost(sessionId, { conversations: new Set([conversation]), spawn }, error, undefined);
+      await this.#unsaved.lost(
+        sessionId,
+        { conversations: new Set([conversation]), spawn },
+        error,
+        undefined,
+      );
     }
   }
 
   /** Whether the store has all of the session's conversation; tries again to store what is missing. */
   async saved(sessionId: string): Promise<boolean> {
-    const unsaved = this.#unsaved.get(sessionId);
+    const unsaved = this.#unsaved.of(sessionId);
     if (unsaved === undefined) return true;
     for (const conversation of unsaved.conversations)
       await this.prepare(conversation, unsaved.spawn, "go on", sessionId).catch(() => undefined);
-    if (!this.#unsaved.has(sessionId)) return true;
-    if (this.#unnoted.has(sessionId)) await this.#noteLacking(sessionId, unsaved);
+    if (this.#unsaved.of(sessionId) === undefined) return true;
+    await this.#unsaved.noteAgain(sessionId, unsaved);
     return false;
   }
 
@@ -113,7 +109,7 @@ export class SharedConversations {
       sessionId,
       claim: () => this.shared.held(sessionId),
       wrote: (conversation) => void conversations.add(conversation),
-      lost: (error, epoch) => this.#lost(sessionId, { conversations, spawn }, error, epoch),
+      lost: (error, epoch) => this.#unsaved.lost(sessionId, { conversations, spawn }, error, epoch),
       repair: (claim) => this.#repairAll(claim, { conversations, spawn }),
       fenced,
     });
@@ -127,7 +123,12 @@ export class SharedConversations {
         const { epoch, end } = mirror;
         for (const conversation of conversations)
           if (mirror.isWhole && epoch !== undefined && end !== undefined)
-            await this.#note(conversation, spawn, { epoch, seq: await this.#lastOf(conversation, end) });
+            await noteTranscript(
+              conversation,
+              spawn,
+              { epoch, seq: await this.#lastOf(conversation, end) },
+              this.log,
+            );
         if (this.#live.get(sessionId) === mirror) this.#live.delete(sessionId);
       },
     };
@@ -153,7 +154,7 @@ export class SharedConversations {
       const repaired = await this.#repair(claim, conversation, local, lackingSince !== undefined);
       if (!repaired.filesLack && local.place.path === place.path) {
         const seq = await this.#lastOf(conversation, repaired.end);
-        await this.#note(conversation, spawn, { epoch: claim.epoch, seq });
+        await noteTranscript(conversation, spawn, { epoch: claim.epoch, seq }, this.log);
         return "whole";
       }
     }
@@ -176,7 +177,7 @@ export class SharedConversations {
     const { transcripts } = this.shared;
     const repaired = await repairTranscript(transcripts, claim, conversation, local.place);
     if (wasLacking) await transcripts.setLacking(claim, false);
-    this.#isSaved(claim.sessionId);
+    this.#unsaved.saved(claim.sessionId);
     return repaired;
   }
 
@@ -194,7 +195,7 @@ export class SharedConversations {
       end = repaired.end;
     }
     await transcripts.setLacking(claim, false);
-    this.#isSaved(claim.sessionId);
+    this.#unsaved.saved(claim.sessionId);
     this.log.info({ session_id: claim.sessionId }, "a session's conversation is stored completely again");
     return { end, known };
   }
@@ -247,50 +248,6 @@ export class SharedConversations {
       "a conversation went on at another node without entries that only this node's file has; the file is kept",
     );
   }
-
-  async #lost(sessionId: string, unsaved: Written, error: unknown, epoch: number | undefined): Promise<void> {
-    this.#unsaved.set(sessionId, unsaved);
-    this.log.error(
-      { err: error, session_id: sessionId },
-      "a session's conversation could not be stored; the session stays on this node until it is",
-    );
-    await this.#noteLacking(sessionId, unsaved, epoch);
-  }
-
-  #isSaved(sessionId: string): void {
-    this.#unsaved.delete(sessionId);
-    this.#unnoted.delete(sessionId);
-  }
-
-  /** Has other nodes know that the session's conversation lacks its end. */
-  async #noteLacking(sessionId: string, unsaved: Written, epoch?: number): Promise<void> {
-    const claim = this.shared.held(sessionId);
-    if (claim === undefined || (epoch !== undefined && epoch !== claim.epoch)) return;
-    this.#unnoted.add(sessionId);
-    try {
-      for (const conversation of unsaved.conversations) {
-        const seq = (await readNote(new Transcript(conversation, unsaved.spawn)))?.seq ?? 0;
-        await this.#note(conversation, unsaved.spawn, { epoch: claim.epoch, seq, lacking: claim.epoch });
-      }
-      await this.shared.transcripts.setLacking(claim, true);
-      this.#unnoted.delete(sessionId);
-    } catch (err) {
-      this.log.error(
-        { err, session_id: sessionId },
-        "that a session's conversation lacks its end could not be noted",
-      );
-    }
-  }
-
-  async #note(conversation: string, spawn: Spawn, note: Omit<TranscriptNote, "size">): Promise<void> {
-    const place = new Transcript(conversation, spawn);
-    try {
-      await writeNote(place, { ...note, size: await sizeOf(place) });
-    } catch (err) {
-      // Without it the file is written anew before its next use.
-      this.log.warn({ err, conversation }, "the note about a transcript could not be written");
-    }
-  }
 }
 
 /** The mirror of one process. */
@@ -310,76 +267,4 @@ export interface ProcessMirror {
 /** The claim on a session that was just created, and that no node has had. */
 function neverOwned(sessionId: string): Claim {
   return { sessionId, epoch: 0, lost: new AbortController().signal };
-}
-
-/** Whether nothing was stored that the file does not have: no other node wrote since this one had the session. */
-function isAhead({ note }: LocalFile, stored: StoredConversation | undefined): boolean {
-  if (stored === undefined) return true;
-  return note !== undefined && note.seq <= stored.seq && stored.epoch <= note.epoch;
-}
-
-function isCurrent(
-  { place, note, size }: LocalFile,
-  stored: StoredConversation | undefined,
-  at: TranscriptPlace,
-): boolean {
-  const isNoted = note?.seq === stored?.seq && note?.size === size && note.lacking === undefined;
-  return isNoted && place.path === at.path;
-}
-
-/** The node's file of a conversation: that of the CLI's folder, else one of another folder. */
-async function localFile(conversation: string, spawn: Spawn): Promise<LocalFile | undefined> {
-  const at = new Transcript(conversation, spawn);
-  for (const place of [at, ...(await othersOf(conversation, at))]) {
-    const size = await sizeOf(place);
-    if (size > 0) return { place, size, note: await readNote(place) };
-  }
-  return undefined;
-}
-
-/** The same conversation's files of other working directories. */
-async function othersOf(conversation: string, { path, env }: TranscriptPlace): Promise<TranscriptPlace[]> {
-  const projects = join(claudeFolder(env), "projects");
-  const folders = await readdir(projects).catch(() => []);
-  const places = folders.map((folder) => join(projects, folder, `${conversation}.jsonl`));
-  return places.filter((other) => other !== path).map((other) => ({ path: other, env }));
-}
-
-/** A CLI could find an old file there. */
-async function removeOthers(conversation: string, place: TranscriptPlace): Promise<void> {
-  for (const other of await othersOf(conversation, place)) {
-    if ((await sizeOf(other)) === 0) continue;
-    await removeConversation(conversation, other);
-  }
-}
-
-/** Removes a conversation's files of one folder. What tools put in their place may lead out of it, and is left. */
-async function removeConversation(conversation: string, { path, env }: TranscriptPlace): Promise<void> {
-  const folder = await openTranscriptFolder(dirname(path), env).catch(() => undefined);
-  if (folder === undefined) return;
-  try {
-    const within = pathOf(folder, dirname(path));
-    await rm(join(within, basename(path)), { force: true });
-    await removeNote({ path: join(within, basename(path)), env });
-    const agents = join(dirname(path), conversation, "subagents");
-    const inside = await openTranscriptFolder(agents, env).catch(() => undefined);
-    if (inside === undefined) return;
-    try {
-      for (const name of await readdir(pathOf(inside, agents)))
-        await unlink(join(pathOf(inside, agents), name)).catch(() => undefined);
-    } finally {
-      await inside.close();
-    }
-  } finally {
-    await folder.close();
-  }
-}
-
-/** 0 if there is no file. */
-async function sizeOf({ path }: TranscriptPlace): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch {
-    return 0;
-  }
 }

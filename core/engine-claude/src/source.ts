@@ -14,7 +14,8 @@ import { findClaude, versionOf } from "./executable.js";
 import { removeCopies } from "./fork-transcript.js";
 import { OrphanGuard } from "./orphan-guard.js";
 import { endMarked } from "./reaper.js";
-import { add, estimatedUsage, isEmpty, most, reportedUsage, totalsOf } from "./usage.js";
+import { add, isEmpty, most } from "./totals.js";
+import { estimatedUsage, reportedUsage, totalsOf } from "./usage.js";
 import { writtenSince } from "./written-usage.js";
 
 /**

@@ -1,5 +1,5 @@
 import type { ModelTotals, TotalsByModel } from "@claudeway/ports";
-import { add, subtract } from "./usage.js";
+import { add, subtract } from "./totals.js";
 
 /**
  * The relative cost of a model's kinds of tokens. The CLI reports one sum for two turns that ran together. These

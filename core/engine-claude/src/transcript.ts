@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
 import type { SpawnPlan, TotalsByModel } from "@claudeway/ports";
 import { usageProblem } from "./result-check.js";
+import { NO_TOTALS } from "./totals.js";
 import { openTranscriptSync } from "./transcript-files.js";
-import { NO_TOTALS, type ReportedTotals, totalsAsReported } from "./usage.js";
+import { type ReportedTotals, totalsAsReported } from "./usage.js";
 
 /** How much of a transcript is looked at, from its end, in bytes. */
 const LOOKED_AT = 256 * 1024;

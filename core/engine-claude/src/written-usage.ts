@@ -3,12 +3,13 @@ import { basename, join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
 import type { SessionTotals, TotalsByModel, Transcripts, WrittenUsage } from "@claudeway/ports";
 import { afterReport, settle, withoutUncharged } from "./bases.js";
+import { DeliveredUsage, isMessageUsage } from "./delivered-usage.js";
+import { isEmpty, NO_TOTALS } from "./totals.js";
 import { driverOf, SAVED, type Transcript, totalsIn } from "./transcript.js";
 import { openTranscript } from "./transcript-files.js";
 import { linesBetween } from "./transcript-lines.js";
 import { readNote } from "./transcript-note.js";
 import { storedParts } from "./transcript-repair.js";
-import { DeliveredUsage, isEmpty, isMessageUsage, NO_TOTALS } from "./usage.js";
 
 /** What the CLI calls the author of messages that no model wrote, such as "API Error: …". */
 const NO_MODEL = "<synthetic>";
