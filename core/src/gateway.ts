@@ -11,7 +11,7 @@ import { LINK_PATH } from "./approvals/links.js";
 import { completedRequests, notifyCompleted } from "./http/access-log.js";
 import { Doorkeeper } from "./http/auth.js";
 import { Authentication, authenticate } from "./http/authentication.js";
-import { boundBodies, jsonBody } from "./http/body.js";
+import { boundBodies, holdBodies, jsonBody } from "./http/body.js";
 import { BodyBounds } from "./http/body-bounds.js";
 import { ClientAddresses } from "./http/client-address.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
@@ -125,7 +125,8 @@ export class Gateway {
     app.use(requestHook(kernel));
     app.use(boundBodies((ctx) => this.#bodies.of(ctx), this.#reading));
     if (passing !== undefined) app.use(passOn(passing, routes));
-    app.use(pluginRoutes(kernel, parseJson));
+    const hold = holdBodies(this.services.memory);
+    app.use(pluginRoutes(kernel, (ctx, next) => parseJson(ctx, () => hold(ctx, next))));
     app.use(ownPathsFirst(routes));
     app.use(routesTo(["link", "upload"], unparsed));
     app.use(

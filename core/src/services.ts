@@ -24,6 +24,7 @@ import {
   type AccountLimits,
   LedgerWatch,
   LimitWaits,
+  MemoryBudget,
   SessionOrder,
   TurnQueue,
 } from "@claudeway/scheduling";
@@ -83,6 +84,7 @@ export class Services {
   readonly login: LoginWatch;
   readonly ledgerWatch: LedgerWatch;
   readonly queue: TurnQueue;
+  readonly memory = new MemoryBudget();
   readonly turns: RunningTurns;
   readonly sessions: Sessions;
   readonly history: SessionHistory;
@@ -155,6 +157,7 @@ export class Services {
       approvalMode: options.approvalMode,
       approvalService,
       limitWaits,
+      hold: (keyId, bytes) => this.memory.hold(keyId, bytes),
       checkParked: (sessionId, withdraw) => parked.check(sessionId, withdraw),
       workdirs: this.workdirs,
       trustedWorkdirs: config.engine.trusted_workdirs,

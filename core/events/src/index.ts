@@ -3,3 +3,4 @@ export { approvalView } from "./approval-view.js";
 export { EVENT_NAMES, kindOf, kindsOf } from "./event-kinds.js";
 export { SessionEvents, type SessionFrame } from "./session-events.js";
 export { type ReadOptions, TurnStream } from "./turn-stream.js";
+export { weightOf } from "./weight.js";

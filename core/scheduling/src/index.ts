@@ -4,6 +4,7 @@
  */
 export { type AccountChoice, AccountLimits } from "./accounts.js";
 export { BudgetWatch } from "./budget.js";
+export { ByteBudget } from "./byte-budget.js";
 export { LedgerWatch } from "./ledger-watch.js";
 export { limitWaitOf, toWaitFor } from "./limit-parking.js";
 export {
@@ -13,6 +14,7 @@ export {
   type LimitWaitsOptions,
   type TurnWithLimit,
 } from "./limit-waits.js";
+export { MemoryBudget } from "./memory-budget.js";
 export { type Arrival, SessionOrder } from "./order.js";
 export { Polling } from "./polling.js";
 export { shuttingDown, TurnQueue, UNQUEUED } from "./queue.js";

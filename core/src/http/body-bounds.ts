@@ -1,5 +1,5 @@
 import type { Settings } from "@claudeway/config";
-import { ByteBudget } from "./byte-budget.js";
+import { ByteBudget } from "@claudeway/scheduling";
 import type { GatewayContext } from "./context.js";
 import type { BodyBound } from "./incoming.js";
 import { isPromptForm } from "./prompt-forms.js";
@@ -32,9 +32,8 @@ export class BodyBounds {
 
   /** The budget of bytes for the bodies of one key that are being read. */
   budgetOf(keyId: string): ByteBudget {
-    const known = this.#keys.get(keyId);
-    if (known !== undefined) return known;
-    const budget = new ByteBudget(Math.max(KEY_BUDGET_BYTES, 2 * this.limits.body_bytes));
+    const bytes = Math.max(KEY_BUDGET_BYTES, 2 * this.limits.body_bytes);
+    const budget = this.#keys.get(keyId) ?? new ByteBudget(bytes);
     this.#keys.set(keyId, budget);
     return budget;
   }

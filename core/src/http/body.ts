@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
 import { clientError, GatewayError, messageOf } from "@claudeway/ports";
+import type { MemoryBudget } from "@claudeway/scheduling";
 import { JsonShape, type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { type BodyBound, IncomingRequest } from "./incoming.js";
@@ -77,6 +78,15 @@ async function loadParser(): Promise<GatewayMiddleware> {
       throw toBodyError(error);
     },
   });
+}
+
+/** Counts bodies, parsed and as text, until they are answered: plugins may keep them. Throws UNAVAILABLE. */
+export function holdBodies(memory: Pick<MemoryBudget, "hold">): GatewayMiddleware {
+  return (ctx, next) => {
+    const hold = () => memory.hold(ctx.state.caller?.keyId ?? "", 2 * (ctx.request.rawBody ?? "").length);
+    if (!ctx.res.closed) ctx.res.once("close", hold());
+    return next();
+  };
 }
 
 /** The body as its schema says, defaults filled in, in the body itself. Throws BAD_REQUEST that names the field. */

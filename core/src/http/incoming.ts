@@ -1,6 +1,6 @@
 import { IncomingMessage } from "node:http";
 import { GatewayError } from "@claudeway/ports";
-import type { ByteBudget } from "./byte-budget.js";
+import type { ByteBudget } from "@claudeway/scheduling";
 
 /** The limits of a body. */
 export interface BodyBound {

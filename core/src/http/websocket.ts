@@ -12,6 +12,7 @@ import {
   type StopReason,
   toGatewayError,
 } from "@claudeway/ports";
+import type { ByteBudget } from "@claudeway/scheduling";
 import { JsonShape, type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import type { RawData, WebSocket, WebSocketServer } from "ws";
@@ -19,7 +20,6 @@ import { redactTokens } from "../approvals/links.js";
 import type { Tasks } from "../tasks.js";
 import type { Turn } from "../turns/turn.js";
 import { type Authentication, authorizationOf } from "./authentication.js";
-import type { ByteBudget } from "./byte-budget.js";
 import type { ClientAddresses } from "./client-address.js";
 import { answerOnSocket, internalError } from "./errors.js";
 import { lingerOn } from "./exchanges.js";

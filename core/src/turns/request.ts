@@ -95,6 +95,8 @@ export interface TurnContext {
   readonly limitWaits: Pick<LimitWaits, "reserve" | "release">;
   /** Throws CONFLICT if the session has a parked turn. With `withdraw` it ends that turn instead. */
   readonly checkParked: (sessionId: string, withdraw: boolean) => Promise<void>;
+  /** Counts what a prompt holds. Throws UNAVAILABLE. The returned function is called when its turn has ended. */
+  readonly hold: (keyId: string, bytes: number) => () => void;
   readonly workdirs: Workdirs;
   /** `[engine] trusted_workdirs`. */
   readonly trustedWorkdirs: readonly string[];

@@ -1,3 +1,4 @@
+import { weightOf } from "@claudeway/events";
 import type {
   Approval,
   BackgroundTurn,
@@ -114,8 +115,9 @@ export class Turn {
 
   /** Records the turn, lets plugins change or refuse it, and waits for the session's earlier turns. */
   async #begin(earlierTurns: Promise<unknown>): Promise<void> {
-    const { info, withdrawPending = false } = this.request;
+    const { info, plan, withdrawPending = false } = this.request;
     await this.#recorder.begin();
+    void this.ended.then(this.context.hold(info.keyId, weightOf(plan)));
     this.#progress.plan = await this.context.kernel.hooks.beforeExecute.promise(this.#progress.plan, info);
     const waiting = performance.now();
     await earlierTurns;

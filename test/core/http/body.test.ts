@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
 import { bodyAs, boundBodies, jsonBody } from "#core/http/body.js";
-import { ByteBudget } from "#core/http/byte-budget.js";
+import { ByteBudget } from "#scheduling/byte-budget.js";
 import { sendRaw } from "../../e2e/bytes.js";
 import { answering, type Served, serve } from "./kit.js";
 

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { expect } from "chai";
 import { boundBodies } from "#core/http/body.js";
-import { ByteBudget } from "#core/http/byte-budget.js";
 import { readForm } from "#core/http/form.js";
+import { ByteBudget } from "#scheduling/byte-budget.js";
 import { type Served, serve } from "./kit.js";
 
 describe("a form", () => {
