@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   type Caller,
   clientError,
@@ -8,58 +7,47 @@ import {
   type JoinedSocket,
   type LocalWork,
   type NodeAddress,
-  type NodeRecord,
   type NodeStart,
   NotBegun,
-  type Ownership,
   type PassedRequest,
   type PassingOn,
-  type Place,
   type SessionOrder,
   type SocketExchange,
 } from "@claudeway/ports";
 import { guardBody, hasBody, shortBody } from "./body.js";
-import { isPrompt, isTask, type Need, pathOf, sessionNeed } from "./destination.js";
-import { EmptierNode } from "./emptier.js";
-import { forward } from "./forward.js";
-import { type HeaderValues, NOT_BEGUN, passedHeaders } from "./headers.js";
-import { Hops, NoAnswer, noAnswer, notReached } from "./hops.js";
-import type { LostAnswers } from "./lost-answers.js";
-import { orderIn, orderPath, sendOrder } from "./orders.js";
+import { pathOf, sessionNeed } from "./destination.js";
+import { NOT_BEGUN } from "./headers.js";
+import { noAnswer, notReached } from "./hops.js";
+import { addressOf, NodeFinder, type NodeFinderOptions } from "./node-finder.js";
+import { orderIn } from "./orders.js";
 import { bodyAgain, canRepeat, repeat } from "./repeat.js";
 import { ReplayWindow } from "./replay.js";
-import { digestOf, PASSED, Signer } from "./signature.js";
-import { joinSockets } from "./sockets.js";
+import { Sender, type SenderOptions } from "./sender.js";
+import { PASSED, Signer } from "./signature.js";
 
-export interface PassingOptions {
+export interface PassingOptions extends NodeFinderOptions, SenderOptions {
   /** Shared by all nodes. */
   readonly secret: string;
-  readonly ownership: Ownership;
-  /** This start of this node, at the moment. */
-  readonly self: () => NodeStart;
-  /** The other nodes that live. */
-  readonly others: () => readonly NodeRecord[];
   /** Resolves when other nodes have no reason to pass anything on to this one, which drains. */
   readonly emptied?: () => Promise<void>;
-  readonly lostAnswers?: LostAnswers;
   /** Whether the session is of this key. */
   readonly isOf: (sessionId: string, keyId: string) => Promise<boolean>;
 }
 
 /** Passes requests on to the nodes that have their sessions: signed, one hop at most. */
 export class Passing implements PassingOn {
-  readonly #hops = new Hops();
   readonly #signer: Signer;
   readonly #replays = new ReplayWindow();
-  readonly #emptier = new EmptierNode();
+  readonly #finder: NodeFinder;
+  readonly #sender: Sender;
   /** Requests that may change their session and are answered here, by its id. */
   readonly #answering = new Map<string, number>();
-  readonly #finding = new Map<string, Promise<Place | undefined>>();
-  #number = 0;
   #work: LocalWork | undefined;
 
   constructor(private readonly options: PassingOptions) {
     this.#signer = new Signer(options.secret);
+    this.#finder = new NodeFinder(options, () => this.#work?.load());
+    this.#sender = new Sender(this.#signer, options);
   }
 
   serve(work: LocalWork): void {
@@ -92,10 +80,10 @@ export class Passing implements PassingOn {
     let to: NodeAddress | undefined;
     let body: Buffer | undefined;
     try {
-      to = await this.#nodeFor(exchange);
+      to = await this.#finder.nodeFor(exchange);
       if (to === undefined) return void (await next());
       body = await shortBody(exchange.request);
-      await this.#passOn(exchange, to, body);
+      await this.#sender.passOn(exchange, to, body);
     } catch (error) {
       await this.#hideFromOthers(exchange, error);
       const again = to === undefined ? bodyAgain(exchange) : body;
@@ -105,8 +93,8 @@ export class Passing implements PassingOn {
         return next();
       };
       await repeat(exchange, error, {
-        find: () => this.#nodeAgain(exchange),
-        passOn: (node) => this.#passOn(exchange, node, again),
+        find: () => this.#finder.nodeAgain(exchange),
+        passOn: (node) => this.#sender.passOn(exchange, node, again),
         here: to === undefined ? undefined : answerHere,
       });
     } finally {
@@ -135,38 +123,12 @@ export class Passing implements PassingOn {
   async #answerPassed(exchange: Exchange, next: () => Promise<unknown>): Promise<void> {
     try {
       if (await this.#carryOut(exchange)) return;
-      await this.#nodeFor(exchange);
+      await this.#finder.nodeFor(exchange);
       await next();
     } catch (error) {
       if (canRepeat(error, exchange)) exchange.response.setHeader(NOT_BEGUN, "1");
       throw error;
     }
-  }
-
-  /** The node that has to answer a request that was refused; undefined: this one. */
-  async #nodeAgain(exchange: Exchange): Promise<NodeAddress | undefined> {
-    const { method = "GET", url = "/" } = exchange.request;
-    if (sessionNeed(method, url) !== undefined) return this.#nodeFor(exchange);
-    return this.#emptierNode(NO_ROOM);
-  }
-
-  /** The node that has to answer; undefined: this one. Throws UNAVAILABLE if that is away, or the hop is used up. */
-  async #nodeFor({ request, passed }: Exchange): Promise<NodeAddress | undefined> {
-    const { method = "GET", url: target = "/" } = request;
-    const need = sessionNeed(method, target);
-    if (need === undefined)
-      return !passed && isTask(method, target) && request.headers["idempotency-key"] === undefined
-        ? this.#emptierNode()
-        : undefined;
-    const { needs } = need;
-    const place = await this.#placeOf(need);
-    if (place === undefined || place.at === "here") return undefined;
-    // The ledger knows the session, if not what its process does.
-    if (place.at === "away" && needs === "look") return undefined;
-    const node = addressOf(place);
-    // It has moved since the other node looked: the client asks again.
-    if (passed) throw new Elsewhere(node);
-    return node;
   }
 
   /** Throws NOT_FOUND if a session of another key is away: its node's name, and that it exists, are not for this caller. */
@@ -181,105 +143,16 @@ export class Passing implements PassingOn {
     if (!(await this.options.isOf(sessionId, keyId))) throw clientError("NOT_FOUND", "no such session");
   }
 
-  /** A look costs a statement without a lock, a claim a transaction: sessions of other nodes are mostly found by looks. */
-  async #placeOf({ sessionId, needs }: Need): Promise<Place | undefined> {
-    const { ownership } = this.options;
-    if (ownership.fenced.aborted) return ownership.claim(sessionId);
-    const found = await this.#find(sessionId);
-    return found?.at === "elsewhere" || needs === "look" ? found : ownership.claim(sessionId);
-  }
-
-  /** One look for all that ask meanwhile: so that a session's requests are passed on in the order of their arrival. */
-  async #find(sessionId: string): Promise<Place | undefined> {
-    const finding = this.#finding.get(sessionId) ?? this.options.ownership.find(sessionId);
-    this.#finding.set(sessionId, finding);
-    try {
-      return await finding;
-    } finally {
-      if (this.#finding.get(sessionId) === finding) this.#finding.delete(sessionId);
-    }
-  }
-
-  #emptierNode(load = this.#work?.load()): NodeRecord | undefined {
-    if (load === undefined) return undefined;
-    const others = this.options.others().filter(({ state }) => state === "up");
-    this.#emptier.keep(others);
-    const found = this.#emptier.find(others, load);
-    if (found !== undefined) this.#emptier.sent(found);
-    return found;
-  }
-
-  async #passOn(exchange: Exchange, to: NodeAddress, body: Buffer | undefined): Promise<void> {
-    const { request } = exchange;
-    const { method = "GET", url: path = "/" } = request;
-    const headers = passedHeaders(request, exchange.caller !== undefined);
-    if (body !== undefined && hasBody(request)) headers["content-length"] = String(body.length);
-    else if (body === undefined && headers["content-length"] === undefined)
-      headers["transfer-encoding"] = "chunked";
-    const digest = body === undefined ? undefined : digestOf(body);
-    const turnId = isPrompt(method, path) ? randomUUID() : undefined;
-    headers[PASSED] = this.#sign({ ...exchange, turnId }, to, { method, target: path, headers }, digest);
-    exchange.passedTo(to);
-    try {
-      await forward(exchange, this.#hops.open(to, { method, path, headers }), to, body);
-    } catch (error) {
-      const isLost = error instanceof NoAnswer && body !== undefined;
-      throw isLost && (await this.#changedNothing(method, turnId, to)) ? notReached(to) : error;
-    }
-  }
-
-  /** Whether it is certain that a request without an answer did nothing. */
-  async #changedNothing(method: string, turnId: string | undefined, by: NodeStart): Promise<boolean> {
-    if (method === "GET" || method === "HEAD") return true;
-    if (turnId === undefined) return false;
-    return (await this.options.lostAnswers?.neverBegun(turnId, by)) ?? false;
-  }
-
-  #sign(
-    { requestId, clientAddress, caller, turnId }: Omit<PassedRequest, "from">,
-    to: NodeAddress,
-    head: { readonly method: string; readonly target: string; readonly headers: HeaderValues },
-    digest?: string,
-  ): string {
-    const claims = { requestId, clientAddress, caller, turnId, from: this.options.self(), to, digest };
-    return this.#signer.sign({ ...claims, number: ++this.#number }, head);
-  }
-
   async joinSocket(exchange: SocketExchange): Promise<JoinedSocket | undefined> {
-    const to = this.#emptierNode();
-    if (to === undefined) return undefined;
-    const { request } = exchange;
-    const { url: path = "/" } = request;
-    const headers = {
-      ...passedHeaders(request, true),
-      connection: "Upgrade",
-      upgrade: "websocket",
-    };
-    const passed = this.#sign(exchange, to, { method: "GET", target: path, headers });
-    const hop = this.#hops.open(
-      to,
-      { method: "GET", path, headers: { ...headers, [PASSED]: passed } },
-      false,
-    );
-    try {
-      return { node: to.node, status: await joinSockets(exchange, hop, to) };
-    } catch (error) {
-      // It began nothing: the task can run here.
-      if (error instanceof NotBegun) return undefined;
-      throw error;
-    }
+    const to = this.#finder.emptierNode();
+    return to && this.#sender.joinSocket(exchange, to);
   }
 
   async order(order: SessionOrder, sessionId: string, caller: Caller) {
     const place = await this.options.ownership.find(sessionId);
     if (place === undefined || place.at === "here") return undefined;
     await this.#checkOwn(sessionId, caller);
-    const to = addressOf(place);
-    const path = orderPath(order, sessionId);
-    const asked = { requestId: "", clientAddress: "", caller };
-    const headers: HeaderValues = { "content-length": "0" };
-    headers[PASSED] = this.#sign(asked, to, { method: "POST", target: path, headers });
-    return sendOrder(this.#hops.open(to, { method: "POST", path, headers }), to);
+    return this.#sender.order(order, sessionId, caller, addressOf(place));
   }
 
   async bring(sessionId: string, caller: Caller): Promise<void> {
@@ -324,8 +197,8 @@ export class Passing implements PassingOn {
   }
 
   /** Ends what waits for a start of a node that is dead. */
-  lost({ node, incarnation }: NodeStart): void {
-    this.#hops.lost(node, incarnation);
+  lost(start: NodeStart): void {
+    this.#sender.lost(start);
   }
 
   async emptied(): Promise<void> {
@@ -333,22 +206,12 @@ export class Passing implements PassingOn {
   }
 
   close(): void {
-    this.#hops.close();
+    this.#sender.close();
   }
 }
-
-const NO_ROOM = { running: Number.POSITIVE_INFINITY, queued: 0, maxRunning: 0 };
 
 /** A request to a start of this node that is over: its sessions are free. Only nodes get this answer. */
 function forEarlierStart(to: NodeStart): NotBegun {
   const { code, message, options } = notReached(to);
   return new NotBegun(code, message, { ...options, headers: { ...options.headers, [NOT_BEGUN]: "1" } });
-}
-
-/** Throws UNAVAILABLE if the node is away. */
-function addressOf(place: Exclude<Place, { readonly at: "here" }>): NodeAddress {
-  if (place.at === "elsewhere") return place.node;
-  throw new GatewayError("UNAVAILABLE", `the node ${place.node}, which has this session, is away`, {
-    headers: { "retry-after": "5" },
-  });
 }
