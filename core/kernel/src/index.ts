@@ -4,35 +4,18 @@ export { checkCaller } from "./calling/answers.js";
 export { inWords } from "./calling/deadline.js";
 export type { CallWatch, TapOwner } from "./calling/guard.js";
 export type { MeterLimits } from "./calling/meter.js";
+export type { ApprovalDesk, Approvals, Capabilities, PluginServices } from "./capabilities.js";
+export { checkHistory, toPrompt } from "./content.js";
+export { describeFault, oneLine } from "./faults.js";
 export type {
-  ApprovalDesk,
-  Approvals,
-  Capabilities,
-  ConfiguredKey,
   DescribedPage,
   GatewayControl,
   GatewayPaths,
-  KeyLimit,
-  Keys,
-  LedgerLine,
-  LedgerView,
   Load,
-  NewSessionRequest,
-  PluginServices,
   PluginStatus,
-  PluginTaskRequest,
-  PromptRequest,
   QueueSize,
   ReloadReport,
-  SessionFile,
-  SessionForkOptions,
-  SessionsView,
-  SessionTerminal,
-  TurnHandle,
-  TurnRunner,
-} from "./capabilities.js";
-export { checkHistory, toPrompt } from "./content.js";
-export { describeFault, oneLine } from "./faults.js";
+} from "./gateway-control.js";
 export type {
   CompletedRequest,
   Credentials,
@@ -48,7 +31,9 @@ export type { KernelLimits } from "./instance.js";
 export { JsonTexts } from "./json-texts.js";
 export { Kernel, type KernelOptions } from "./kernel.js";
 export { KeyLimitTable } from "./key-limits.js";
+export type { ConfiguredKey, KeyLimit, Keys } from "./keys.js";
 export { ALONE } from "./leading.js";
+export type { LedgerLine, LedgerView } from "./ledger-view.js";
 export type { CommandManifest, PluginManifest } from "./loading/declarations.js";
 export { type LoadedPlugin, PluginLoader, type PluginSource } from "./loading/loader.js";
 export { compileConfigSchema } from "./loading/plugin-config.js";
@@ -96,5 +81,14 @@ export {
 } from "./plugin-store.js";
 export { type ExtendedRequest, type RequestFields, switchOn } from "./request-fields.js";
 export type { Mount, RouteTable } from "./routes.js";
+export type { SessionFile, SessionsView, SessionTerminal } from "./sessions-view.js";
 export { logStart, StartTimes } from "./start-times.js";
+export type {
+  NewSessionRequest,
+  PluginTaskRequest,
+  PromptRequest,
+  SessionForkOptions,
+  TurnHandle,
+  TurnRunner,
+} from "./turn-runner.js";
 export { narrowed, type WideningField, wideningFields } from "./widening.js";

@@ -1,6 +1,6 @@
 import type { KeyLimits } from "@claudeway/config";
 import type { Logger } from "pino";
-import type { KeyLimit } from "./capabilities.js";
+import type { KeyLimit } from "./keys.js";
 
 /** The limits of a key that a plugin made, by its id; undefined if the plugin does not know the key. */
 export type KeyLimitSource = (keyId: string) => KeyLimit | undefined;

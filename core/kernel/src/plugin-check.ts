@@ -1,8 +1,8 @@
 import { messageOf } from "@claudeway/ports";
 import { isObject } from "@claudeway/schemas";
 import { inWords, within } from "./calling/deadline.js";
-import type { GatewayPaths } from "./capabilities.js";
 import { oneLine } from "./faults.js";
+import type { GatewayPaths } from "./gateway-control.js";
 import type { CheckedPlugin } from "./loading/selection.js";
 import type { CheckFinding } from "./plugin.js";
 

@@ -4,9 +4,12 @@ import type Router from "@koa/router";
 import type { Request } from "koa";
 import type { Logger } from "pino";
 import type { Hook } from "tapable";
-import type { Capabilities, GatewayPaths, LedgerView, SessionsView } from "./capabilities.js";
+import type { Capabilities } from "./capabilities.js";
+import type { GatewayPaths } from "./gateway-control.js";
 import type { Hooks, RequestInfo } from "./hooks.js";
+import type { LedgerView } from "./ledger-view.js";
 import type { PluginStore } from "./plugin-store.js";
+import type { SessionsView } from "./sessions-view.js";
 
 /** A JSON Schema (2020-12) of an object. */
 export interface JSONSchema {

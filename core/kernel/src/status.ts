@@ -1,7 +1,7 @@
 import { messageOf } from "@claudeway/ports";
-import type { PluginStatus } from "./capabilities.js";
 import type { PluginFaultCode } from "./fault-codes.js";
 import { PluginError } from "./faults.js";
+import type { PluginStatus } from "./gateway-control.js";
 import type { Instance } from "./instance.js";
 import { maskSecrets } from "./loading/secrets.js";
 import type { CheckedPlugin } from "./loading/selection.js";
