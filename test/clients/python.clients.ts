@@ -44,8 +44,7 @@ const JOBS = 3;
 const FIXTURES =
   process.env["WRITE_REQUESTS"] === "1" ? new URL("./requests.json", import.meta.url) : undefined;
 
-describe("clients in Python, from PyPI, with the real CLI and the scripted model", function () {
-  this.timeout(600_000);
+describe("clients in Python, from PyPI, with the real CLI and the scripted model", () => {
   let options: OptionsGateway;
   let recorder: Recorder;
   let runRecipe: (program: string) => Promise<string>;

@@ -23,8 +23,7 @@ const FILES: Readonly<Record<string, string>> = {
   "src/b c.py": "print('b c')\n",
 };
 
-describe("docs/recipes.md", function () {
-  this.timeout(600_000);
+describe("docs/recipes.md", () => {
   let gateway: TestGateway;
   let work: string;
 

@@ -2,8 +2,7 @@ import { expect } from "chai";
 import { removeFolders } from "../../ledger/fixture.js";
 import { runBursts } from "./bursts.js";
 
-describe("budgets under bursts of turns, with kill -9 of the gateway", function () {
-  this.timeout(600000);
+describe("budgets under bursts of turns, with kill -9 of the gateway", () => {
   after(removeFolders);
 
   it("are exceeded by at most one message of each running turn, and their sums are the ledger's: 12 seeded bursts", async () => {
