@@ -1,5 +1,6 @@
 import { ConfigError } from "./errors.js";
 import type { KeyLimits } from "./keys.js";
+import { didYouMean } from "./text.js";
 
 /** Variables that decide whose account the CLI uses, and how. */
 export const ACCOUNT = [
@@ -73,8 +74,10 @@ function checkList(list: readonly string[], accounts: AccountSettings["accounts"
   for (const name of list) {
     const env = Object.hasOwn(accounts, name) ? accounts[name] : undefined;
     if (env === undefined) {
-      const known = Object.keys(accounts).join(", ") || "none";
-      throw new ConfigError(`${where}: unknown account ${JSON.stringify(name)}; known accounts: ${known}`);
+      const known = Object.keys(accounts);
+      throw new ConfigError(
+        `${where}: unknown account ${JSON.stringify(name)};${didYouMean(name, known)} known accounts: ${known.join(", ") || "none"}`,
+      );
     }
     if (list.length === 1) continue;
     const token = Object.keys(env).find(

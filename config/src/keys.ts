@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { nameOf } from "@claudeway/schemas";
 import { ConfigError } from "./errors.js";
-import { splitList } from "./text.js";
+import { didYouMean, splitList } from "./text.js";
 
 /** An API key. */
 export interface ApiKey {
@@ -22,7 +23,7 @@ export function parseKeys(given: string | readonly string[], where: string): Api
   const keys = splitList([given].flat().join(",")).map((entry, index) =>
     parseKey(entry, `${where}: entry ${index + 1}`),
   );
-  refuseTwice(keys, where);
+  refuseTwice(keys, where, (first, second) => `entries ${first + 1} and ${second + 1}`);
   return keys;
 }
 
@@ -49,9 +50,9 @@ export function readKeySections(
   where: string,
 ): { readonly keys: ApiKey[] | undefined; readonly limits: KeyLimits } {
   const keys = Object.entries(sections).flatMap(([id, { secret }]) =>
-    secret === undefined ? [] : [parseKey(`${id}:${secret}`, `${where}.${id}`)],
+    secret === undefined ? [] : [checkKey({ id, secret }, `${where}.${nameOf(id)}`)],
   );
-  refuseTwice(keys, where);
+  refuseTwice(keys, where, (...two) => two.map((index) => keys[index]?.id).join(" and "));
   const limits = Object.entries(sections).map(([id, { secret: _, ...limit }]) => [id, limit]);
   return { keys: keys.length === 0 ? undefined : keys, limits: Object.fromEntries(limits) };
 }
@@ -61,7 +62,8 @@ export function checkKeyLimits(limits: KeyLimits, keys: readonly ApiKey[], where
   const ids = keys.map(({ id }) => id);
   const stray = Object.keys(limits).find((id) => !ids.includes(id));
   if (stray !== undefined) {
-    throw new ConfigError(`${where}.${stray}: unknown key; known keys: ${ids.join(", ")}`);
+    const hint = didYouMean(stray, ids);
+    throw new ConfigError(`${where}.${nameOf(stray)}: unknown key;${hint} known keys: ${ids.join(", ")}`);
   }
 }
 
@@ -95,6 +97,10 @@ function parseKey(entry: string, where: string): ApiKey {
   const key = { id: entry.slice(0, colon), secret: entry.slice(colon + 1) };
   if (key.id === "") throw new ConfigError(`${where} must be id:secret, got no id`);
   if (key.secret === "") throw new ConfigError(`${where} must be id:secret, got no secret`);
+  return checkKey(key, where);
+}
+
+function checkKey(key: ApiKey, where: string): ApiKey {
   if (!isKeyId(key.id)) throw new ConfigError(`${where}: the id must have ${KEY_ID_FORM}`);
   if (!/^[\x21-\x7e]+$/.test(key.secret)) {
     throw new ConfigError(`${where}: the secret must consist of visible ASCII characters, without spaces`);
@@ -107,7 +113,11 @@ export function isKeyId(id: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(id) && !id.includes("..");
 }
 
-function refuseTwice(keys: readonly ApiKey[], where: string): void {
+function refuseTwice(
+  keys: readonly ApiKey[],
+  where: string,
+  namesOf: (first: number, second: number) => string,
+): void {
   keys.forEach((key, index) => {
     // Ids name folders, and some file systems are case-insensitive.
     const sameId = keys.findIndex(({ id }) => id.toLowerCase() === key.id.toLowerCase());
@@ -115,6 +125,6 @@ function refuseTwice(keys: readonly ApiKey[], where: string): void {
     const first = Math.min(sameId, sameSecret);
     if (first === index) return;
     const what = first === sameId ? "id" : "secret";
-    throw new ConfigError(`${where}: entries ${first + 1} and ${index + 1} must not have the same ${what}`);
+    throw new ConfigError(`${where}: ${namesOf(first, index)} must not have the same ${what}`);
   });
 }

@@ -1,3 +1,5 @@
+import { nearest } from "@claudeway/schemas";
+
 const WORDS: ReadonlyMap<string, boolean> = new Map([
   ["1", true],
   ["true", true],
@@ -20,4 +22,10 @@ export function readText(text: string, types: readonly string[]): unknown {
 /** The parts of a comma-separated list, without the spaces around them. */
 export function splitList(text: string): string[] {
   return text.split(",").map((part) => part.trim());
+}
+
+/** The hint that follows the semicolon of an error about an unknown name; empty if no known one is near. */
+export function didYouMean(name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  return meant === undefined ? "" : ` did you mean ${meant}?`;
 }

@@ -173,7 +173,7 @@ describe("keys", () => {
     expect(own.keys).to.deep.equal([{ id: "ci", secret: "sk-3" }]);
     expect(own.secretEnv).to.include("CI");
     expect(() => loadRun({ file: "[keys.cii]\nmax_running = 2", env: { WRAPPER_KEYS: "ci:2" } })).to.throw(
-      "keys.cii: unknown key; known keys: ci",
+      "keys.cii: unknown key; did you mean ci? known keys: ci",
     );
   });
 

@@ -116,6 +116,26 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
     { file: 'keys = ["a:hunter2", "b:hunter2"]' },
     `${FILE}: keys: entries 1 and 2 must not have the same secret`,
   ],
+  [
+    "two sections with one secret",
+    { file: '[keys.a]\nsecret = "hunter2"\n[keys.b]\nmax_running = 1\n[keys.c]\nsecret = "hunter2"' },
+    `${FILE}: keys: a and c must not have the same secret`,
+  ],
+  [
+    "two sections that are one folder",
+    { file: '[keys.ci]\nsecret = "hunter1"\n[keys.CI]\nsecret = "hunter2"' },
+    `${FILE}: keys: ci and CI must not have the same id`,
+  ],
+  [
+    "a section whose id has a colon",
+    { file: '[keys."a:b"]\nsecret = "hunter2"' },
+    `${FILE}: keys."a:b": ${ID}`,
+  ],
+  [
+    "a section of a key that is not there",
+    { file: "[keys.aadmin]\nmax_running = 1", env: { WRAPPER_KEYS: "ci:hunter1,admin:hunter2" } },
+    `${FILE}: keys.aadmin: unknown key; did you mean admin? known keys: ci, admin`,
+  ],
   ["an id that climbs", { argv: ["--keys", "..:hunter2"] }, `--keys: entry 1: ${ID}`],
   ["an id with two dots", { argv: ["--keys", "a..b:hunter2"] }, `--keys: entry 1: ${ID}`],
   ["an id with a slash", { argv: ["--keys", "a/b:hunter2"] }, `--keys: entry 1: ${ID}`],
@@ -185,7 +205,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "an unknown account",
     { file: `${MAIN}[engine]\naccounts = ["main", "mian"]` },
-    `${FILE}: engine.accounts: unknown account "mian"; known accounts: main`,
+    `${FILE}: engine.accounts: unknown account "mian"; did you mean main? known accounts: main`,
   ],
   [
     "an account without a credential",
