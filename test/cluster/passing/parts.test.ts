@@ -1,9 +1,13 @@
+import { createServer, request } from "node:http";
 import type { NodeRecord } from "@claudeway/ports";
 import { expect } from "chai";
 import { isTask, sessionNeed } from "#cluster/passing/destination.js";
 import { EmptierNode } from "#cluster/passing/emptier.js";
+import { sendOrder } from "#cluster/passing/orders.js";
 import { ReplayWindow } from "#cluster/passing/replay.js";
 import { Signer } from "#cluster/passing/signature.js";
+import { listeningPort } from "../../e2e/address.js";
+import { rejection } from "../../kernel/kit.js";
 
 const ID = "0b0e1b5e-2f1c-4f0e-9d5a-0123456789ab";
 
@@ -139,5 +143,23 @@ describe("the emptier of two nodes", () => {
     }
     expect(counts).to.deep.equal({ a: 6, b: 6 });
     expect(emptier.find([node("a", 5, 2)], full)?.node).to.equal("a");
+  });
+});
+
+describe("an order to another node", () => {
+  it("that it refuses is a 503 that says when to try again", async () => {
+    const other = createServer((_, response) => {
+      response.writeHead(503, { "content-type": "application/json" });
+      response.end(JSON.stringify({ error: "the gateway is shutting down" }));
+    }).listen(0, "127.0.0.1");
+    try {
+      const url = `http://127.0.0.1:${await listeningPort(other)}`;
+      const to = { node: "b", incarnation: 1, url };
+      const refused = await rejection(sendOrder(request(url, { method: "POST" }), to));
+      expect(refused).to.include({ status: 503, message: "the gateway is shutting down" });
+      expect(refused).to.have.nested.property("options.headers.retry-after").that.matches(/^\d+$/);
+    } finally {
+      other.close();
+    }
   });
 });

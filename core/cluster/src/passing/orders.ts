@@ -34,8 +34,11 @@ export async function sendOrder(hop: ClientRequest, to: NodeAddress): Promise<bo
     throw noAnswer(to);
   });
   if (answer.statusCode === 200) return body.done === true;
-  const code = answer.statusCode === 404 ? "NOT_FOUND" : "UNAVAILABLE";
-  throw new GatewayError(code, typeof body.error === "string" ? body.error : `the node ${to.node} refused`);
+  const message = typeof body.error === "string" ? body.error : `the node ${to.node} refused`;
+  if (answer.statusCode === 404) throw new GatewayError("NOT_FOUND", message);
+  throw new GatewayError("UNAVAILABLE", message, {
+    headers: { "retry-after": String(answer.headers["retry-after"] ?? 1) },
+  });
 }
 
 /** Rejects if the answer breaks off, is too long or is not JSON. */
