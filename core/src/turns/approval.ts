@@ -2,8 +2,8 @@ import { GatewayError, type GrantedCall, type Ledger } from "@claudeway/ports";
 
 export const APPROVE_ROUTE = "POST /session/:id/approve";
 
-/** How many of a session's latest turns are searched for denied calls. */
-const TURNS_LOOKED_AT = 20;
+/** How many of a session's latest turns are searched for denied calls. Those that the CLI begins by itself count too. */
+const TURNS_LOOKED_AT = 100;
 
 /**
  * The denied calls of the session with these ids. Throws BAD_REQUEST for an id that was not denied there, FORBIDDEN
@@ -14,7 +14,7 @@ export async function approvedCalls(
   sessionId: string,
   ids: readonly string[],
 ): Promise<GrantedCall[]> {
-  const { denied, ran, closed } = await decisionsOf(ledger, sessionId);
+  const { denied, ran, closed } = await decisionsOf(ledger, sessionId, ids);
   return [...new Set(ids)].map((id) => {
     const call = denied.get(id);
     if (call === undefined) {
@@ -53,7 +53,8 @@ export function approvalPrompt(granted: readonly GrantedCall[]): string {
   ].join("\n");
 }
 
-async function decisionsOf(ledger: Ledger, sessionId: string) {
+/** What became of calls, from the latest turn back to the one with the last of those that are looked for. */
+async function decisionsOf(ledger: Ledger, sessionId: string, wanted: readonly string[]) {
   const denied = new Map<string, GrantedCall>();
   const ran = new Set<string>();
   const closed = new Set<string>();
@@ -70,6 +71,7 @@ async function decisionsOf(ledger: Ledger, sessionId: string) {
       if (approvable === false) closed.add(tool_use_id);
     }
     for (const call of response?.approved ?? []) if (call.ran) ran.add(call.tool_use_id);
+    if (wanted.every((call) => denied.has(call))) break;
   }
   return { denied, ran, closed };
 }

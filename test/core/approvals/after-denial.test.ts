@@ -57,6 +57,19 @@ describe("POST /session/:id/approve", () => {
     expect(gateway.ran).to.have.length(2);
   });
 
+  it("approves a call that was denied many turns ago", async () => {
+    const replies: Script = ({ prompt }) => (prompt === "talk" ? "yes" : makes());
+    gateway = await createTestGateway({ config: { no_permissions_bypass: true }, replies });
+    const session = await gateway.session();
+    await session.turn("make it");
+    for (let turn = 0; turn < 30; turn++) await session.turn("talk");
+    expect((await session.approve(["toolu_make"])).approved).to.deep.equal([
+      { tool_use_id: "toolu_make", ran: true },
+    ]);
+    const late = await rejection(session.approve(["toolu_make"]));
+    expect(late).to.include({ status: 409 });
+  });
+
   it("does not replace a decider that the configuration names", async () => {
     gateway = await createTestGateway({ config: { no_permissions_bypass: true }, replies: makes });
     const session = await gateway.session({ key: "user" });
