@@ -255,6 +255,21 @@ describe("a start that is refused", () => {
     expect(code).to.equal(1);
   });
 
+  it("a cluster's database that does not answer, reported by check", async () => {
+    const section = [
+      "[cluster]",
+      'url = "postgres://me:hunter2@127.0.0.1:1/x"',
+      'advertise = "http://10.0.0.5"',
+    ];
+    writeFileSync(join(dir, "claudeway.toml"), [...section, 'secret = "0123456789abcdef"'].join("\n"));
+    const env = { WRAPPER_KEYS: "admin:0123456789abcdef", CLAUDE_WORKDIR: join(dir, "work") };
+    const { code, stdout } = await runToEnd(["check", "--port", "0"], dir, env);
+    expect(stdout)
+      .to.match(/^FAIL ledger +\S/m)
+      .and.not.contain("hunter2");
+    expect(code).to.equal(1);
+  });
+
   it("a missing login, which names the command to log in with", async () => {
     const home = { HOME: dir, CLAUDE_CONFIG_DIR: join(dir, "claude"), ANTHROPIC_API_KEY: undefined };
     const { stdout } = await runToEnd(["check", "--port", "0"], dir, home);

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { findClaude } from "@claudeway/engine-claude";
@@ -55,8 +56,27 @@ describe("a gateway without keys, and without a terminal", () => {
       expect(gateway.stderr).to.contain(`"file":"${file}"`);
       expect(gateway.stdout + gateway.stderr).not.to.contain(secret);
       expect((await gateway.request("/sessions", { key: secret })).status).to.equal(200);
+      await gateway.stop();
+      await gateway.launch({ args: ["--log-level", "error"], env: { WRAPPER_KEYS: undefined } });
+      expect(gateway.stdout).to.contain(`  Key: none is configured; one was generated, see ${file}\n`);
     } finally {
       await gateway.dispose();
+    }
+  });
+
+  it("ends where the file can't be written: its key would be unknown", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "claudeway-key-"));
+    try {
+      const file = join(dir, "data", "generated-key");
+      mkdirSync(file, { recursive: true });
+      const args = ["--port", "0", "--log-level", "error"];
+      const { code, stdout, stderr } = await runToEnd(args, dir, { CLAUDE_WORKDIR: join(dir, "work") });
+      expect(stderr)
+        .to.match(/^claudeway: the generated key can't be saved: \S.*\n$/)
+        .and.contain(file);
+      expect({ code, stdout }).to.deep.equal({ code: 1, stdout: "" });
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
     }
   });
 });

@@ -79,8 +79,9 @@ async function askPlugins(
   return found.flat().map((line) => ({ ...line, text: secrets.redact(line.text) }));
 }
 
-/** The URL of the ledger's database, if it is in one. */
-function databaseOf({ config: { ledger_url: url } }: LoadedConfig): readonly string[] {
+/** The URL of the ledger's database, if it is in one: a cluster may name it in its own section. */
+function databaseOf({ config: { cluster, ledger_url: own } }: LoadedConfig): readonly string[] {
+  const url = cluster?.url ?? own;
   return url === undefined ? [] : [url];
 }
 

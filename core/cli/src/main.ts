@@ -135,7 +135,7 @@ function readAgain(argv: readonly string[]): LoadedConfig {
 }
 
 async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: EarlySignals): Promise<void> {
-  const { config, keys, generated } = loaded;
+  const { config, keys } = loaded;
   const secrets = new KnownSecrets(loaded);
   const log = openLog(config.log_level, secrets, toStandardError());
   surviveUnwritable(log);
@@ -152,15 +152,28 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: Earl
   early.release();
   survivePlugins(starting, log);
   const gateway = await starting;
+  const keyFile = await tellKey(gateway, loaded, log);
   service.ready(`Listening on ${gateway.address.url}`);
-  const [admin] = keys;
-  if (generated && admin !== undefined) {
-    tellGeneratedKey(admin, { url: gateway.address.url, dataDir: config.data_dir, log });
-  }
-  process.stdout.write(banner(VERSION, gateway, keys));
+  process.stdout.write(banner(VERSION, gateway, keys, keyFile));
   // The CLI needs a moment to say it, for which nothing else waits.
   const warning = await gateway.loginWarning;
   if (warning !== undefined) process.stdout.write(`  Warning: ${warning}\n`);
+}
+
+/** Shows a generated key; see `tellGeneratedKey`. A gateway whose key would be unknown is closed. */
+async function tellKey(
+  gateway: RunningGateway,
+  { keys: [admin], generated, config }: LoadedConfig,
+  log: Logger,
+): Promise<string | undefined> {
+  if (!generated || admin === undefined) return undefined;
+  try {
+    return tellGeneratedKey(admin, { url: gateway.address.url, dataDir: config.data_dir, log });
+  } catch (error) {
+    await gateway.close();
+    leave(log);
+    throw error;
+  }
 }
 
 async function listen(
