@@ -9,6 +9,8 @@ import { pathOf } from "./target.js";
 
 /** The logged status of a request whose client disconnected before its answer began, as in nginx; it is never sent. */
 const CLIENT_LEFT = 499;
+/** The statuses of a request that was refused for its sender: its key, a rule of a plugin, or too many attempts. */
+const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
 
 interface Listeners {
   readonly kernel: Kernel;
@@ -56,7 +58,7 @@ function routeOf(ctx: GatewayContext): string | undefined {
 
 /** Whether anything is written, or any plugin notified: of most probes there is nothing to report. */
 function isReported(status: number, keyId: string | null, { kernel }: Listeners): boolean {
-  return keyId !== null || status === 401 || kernel.hooks.requestCompleted.isUsed();
+  return keyId !== null || REFUSED.has(status) || kernel.hooks.requestCompleted.isUsed();
 }
 
 /** Calls `report` once the answer was sent or the client has gone. */
@@ -90,7 +92,7 @@ function writeLine(
     }) as const;
   if (keyId !== null && node !== undefined) audit.request({ ...line("request", keyId), node });
   else if (keyId !== null) audit.request(line("request", keyId));
-  else if (status === 401) audit.refused(line("request refused", null));
+  else if (REFUSED.has(status)) audit.refused(line("request refused", null));
 }
 
 /** The second that was last formatted, since 1970, and its text up to the milliseconds. */
