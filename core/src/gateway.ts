@@ -22,6 +22,7 @@ import {
   notAllowed,
   ownPathsFirst,
   pluginRoutes,
+  refuseUnrouted,
   requestHook,
   routesTo,
 } from "./http/dispatch.js";
@@ -129,11 +130,13 @@ export class Gateway {
     app.use(pluginRoutes(kernel, (ctx, next) => parseJson(ctx, () => hold(ctx, next))));
     app.use(ownPathsFirst(routes));
     app.use(routesTo(["link", "upload"], unparsed));
+    const refuse = notAllowed({ stack: [...routes.stack, ...unparsed.stack] }, kernel);
+    app.use(refuseUnrouted(routes, refuse));
     app.use(
       promptForms({ ...this.services.files, uploads: this.services.uploads, maxFieldBytes }, parseJson),
     );
     app.use(routes.routes());
-    app.use(notAllowed({ stack: [...routes.stack, ...unparsed.stack] }, kernel));
+    app.use(refuse);
     return app;
   }
 

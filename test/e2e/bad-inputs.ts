@@ -276,6 +276,11 @@ const CALLERS: readonly BadInput[] = [
 
 const PATHS: readonly BadInput[] = [
   bad("POST /taskz", 404, "no route POST /taskz"),
+  bad("POST /taskz", 404, "no route POST /taskz", { body: '{"prompt":' }),
+  bad("POST /taskz", 404, "no route POST /taskz", {
+    body: "prompt=Hi",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  }),
   bad("POST /task//stream", 404, "no route POST /task//stream"),
   bad("GET /task/ws", 404, "no route GET /task/ws"),
   bad("GET /session", 404, "no route GET /session"),
@@ -346,6 +351,11 @@ const PATHS: readonly BadInput[] = [
   bad("DELETE /health", 405, "the method must be GET or HEAD, got DELETE"),
   bad("POST /tasks", 405, "the method must be GET or HEAD, got POST"),
   bad("DELETE /session/{session}/files", 405, "the method must be GET or HEAD, got DELETE"),
+  bad("PUT /session/{session}/files", 405, "the method must be GET or HEAD, got PUT", {
+    body: "Hi",
+    headers: { "content-type": "" },
+    shown: "Hi without Content-Type",
+  }),
   bad("POST /models", 405, "the method must be GET or HEAD, got POST"),
   bad("POST /approvals", 405, "the method must be GET or HEAD, got POST"),
   bad("GET /session/start", 405, "the method must be POST, got GET"),
@@ -362,6 +372,11 @@ const PARAMETERS: readonly BadInput[] = [
   bad("GET /sessions?limit=", 400, 'limit must be an integer from 1 to 1000, got ""'),
   bad("GET /sessions?limit=ten", 400, 'limit must be an integer from 1 to 1000, got "ten"'),
   bad("GET /tasks?page=0", 400, 'page must be an integer from 1 to 1000000, got "0"'),
+  bad(
+    "GET /sessions?metadata.team=a&metadata.team=b",
+    400,
+    "metadata.team must be a string of at most 512 characters, got an array of 2 items",
+  ),
   bad("GET /session/{session}/messages?limit=0", 400, 'limit must be an integer from 1 to 1000, got "0"'),
   bad("GET /approvals?status=open", 400, `status must be ${STATUSES}, got "open"`),
   bad("GET /approvals?status=pending&status=denied", 400, "status must be given once"),

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import { expect } from "chai";
 import { sendRaw } from "./bytes.js";
 import { TestGateway } from "./gateway.js";
@@ -69,6 +71,11 @@ describe("requests that are answered", () => {
     expect(one.headers.get("x-request-id")).to.not.equal(other.headers.get("x-request-id"));
     expect(one.headers.get("x-turn-id")).to.equal(one.body["session_id"]);
     expect(other.headers.get("x-turn-id")).to.equal(null);
+    const socket = gateway.socket();
+    const [answer]: IncomingMessage[] = await once(socket, "upgrade");
+    for (const name of ["x-request-id", "x-turn-id"])
+      expect(answer?.headers[name], name).to.match(/^[0-9a-f-]{36}$/);
+    socket.close();
   });
 
   it("a Bearer key is accepted in any case and with any blanks, by RFC 6750 and 9110", async () => {

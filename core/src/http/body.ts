@@ -91,12 +91,7 @@ export function holdBodies(memory: Pick<MemoryBudget, "hold">): GatewayMiddlewar
 
 /** The body as its schema says, defaults filled in, in the body itself. Throws BAD_REQUEST that names the field. */
 export function bodyAs<Name extends SchemaName>(ctx: GatewayContext, schema: Name): SchemaTypes[Name] {
-  return checkedAs(schema, ctx.request.body);
-}
-
-/** The same for JSON from another source. */
-export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown): SchemaTypes[Name] {
-  const checked = validateInPlace(schema, value);
+  const checked = validateInPlace(schema, ctx.request.body);
   if (!checked.ok) throw clientError("BAD_REQUEST", checked.message);
   return checked.value;
 }

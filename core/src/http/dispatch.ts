@@ -123,6 +123,14 @@ function canonicalPath(path: string): string {
   return lower.endsWith("/") ? lower.slice(0, -1) : lower;
 }
 
+/** Refuses what no route serves before its body is read: the answer is not about the body. A GET is not sent with one. */
+export function refuseUnrouted(router: Router<GatewayState>, refuse: GatewayMiddleware): GatewayMiddleware {
+  return (ctx, next) => {
+    const hasBody = ctx.method !== "GET" && ctx.req instanceof IncomingRequest && ctx.req.hasBody;
+    return hasBody && !router.match(ctx.path, ctx.method).route ? refuse(ctx, next) : next();
+  };
+}
+
 /** Answers 405 with `Allow` if only the method does not match, else 404. */
 export function notAllowed(router: RouteList, kernel: Pick<Kernel, "routes">): GatewayMiddleware {
   return (ctx) => {

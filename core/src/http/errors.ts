@@ -104,10 +104,15 @@ export function answerUnparsed(error: NodeJS.ErrnoException, socket: Duplex): vo
 }
 
 /** Answers on a bare socket, for requests without a response object, and closes the connection. */
-export function answerOnSocket(error: GatewayError, socket: Duplex): void {
+export function answerOnSocket(
+  error: GatewayError,
+  socket: Duplex,
+  own: Readonly<Record<string, string>> = {},
+): void {
   const { status } = error;
   const body = JSON.stringify(errorView(error));
   const headers = {
+    ...own,
     ...error.options.headers,
     "content-type": "application/json; charset=utf-8",
     "content-length": String(Buffer.byteLength(body)),

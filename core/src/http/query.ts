@@ -1,5 +1,5 @@
 import { clientError } from "@claudeway/ports";
-import { checkedAs } from "./body.js";
+import { validateInPlace } from "@claudeway/schemas";
 import type { GatewayContext } from "./context.js";
 
 /** The page of a list: `?page` (default 1) and `?limit` (default 20). Throws BAD_REQUEST. */
@@ -14,7 +14,9 @@ export function metadataOf(ctx: GatewayContext): Readonly<Record<string, string>
   const pairs = Object.entries(ctx.query).filter(([name]) => name.startsWith(METADATA));
   if (pairs.length === 0) return undefined;
   const named = pairs.map(([name, value]) => [name.slice(METADATA.length), value]);
-  return checkedAs("metadata", Object.fromEntries(named));
+  const checked = validateInPlace("metadata", Object.fromEntries(named), { path: "metadata" });
+  if (!checked.ok) throw clientError("BAD_REQUEST", checked.message);
+  return checked.value;
 }
 
 /** Reads an integer of at least 1 from the query string. Throws BAD_REQUEST. */

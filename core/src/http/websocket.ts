@@ -141,14 +141,18 @@ export class TaskSockets {
       }
       const user = caller;
       await options.tasks.withId((turnId) =>
-        this.#accept(request, socket, early, { caller: user, turnId, answerHeaders }),
+        this.#accept(request, socket, early, {
+          caller: user,
+          turnId,
+          answerHeaders: [...answerHeaders, `X-Request-Id: ${id}`],
+        }),
       );
       complete(101, caller.keyId);
     } catch (thrown) {
       const error = toGatewayError(thrown) ?? this.#defect(thrown, id);
       // A client without a key could otherwise keep the connection open forever.
       lingerOn(socket);
-      answerOnSocket(error, socket);
+      answerOnSocket(error, socket, { "x-request-id": id });
       complete(error.status, caller?.keyId ?? null);
     }
   }
