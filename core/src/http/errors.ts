@@ -104,15 +104,11 @@ export function answerUnparsed(error: NodeJS.ErrnoException, socket: Duplex): vo
 }
 
 /** Answers on a bare socket, for requests without a response object, and closes the connection. */
-export function answerOnSocket(
-  error: GatewayError,
-  socket: Duplex,
-  own: Readonly<Record<string, string>> = {},
-): void {
+export function answerOnSocket(error: GatewayError, socket: Duplex, requestId?: string): void {
   const { status } = error;
   const body = JSON.stringify(errorView(error));
   const headers = {
-    ...own,
+    ...(requestId !== undefined && { "x-request-id": requestId }),
     ...error.options.headers,
     "content-type": "application/json; charset=utf-8",
     "content-length": String(Buffer.byteLength(body)),

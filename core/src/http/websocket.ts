@@ -139,20 +139,17 @@ export class TaskSockets {
         const joined = await joining;
         if (joined !== undefined) return complete(joined.status, keyId, joined.node);
       }
+      answerHeaders.push(`X-Request-Id: ${id}`);
       const user = caller;
       await options.tasks.withId((turnId) =>
-        this.#accept(request, socket, early, {
-          caller: user,
-          turnId,
-          answerHeaders: [...answerHeaders, `X-Request-Id: ${id}`],
-        }),
+        this.#accept(request, socket, early, { caller: user, turnId, answerHeaders }),
       );
       complete(101, caller.keyId);
     } catch (thrown) {
       const error = toGatewayError(thrown) ?? this.#defect(thrown, id);
       // A client without a key could otherwise keep the connection open forever.
       lingerOn(socket);
-      answerOnSocket(error, socket, { "x-request-id": id });
+      answerOnSocket(error, socket, id);
       complete(error.status, caller?.keyId ?? null);
     }
   }

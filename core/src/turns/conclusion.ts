@@ -176,7 +176,7 @@ export class TurnConclusion {
     const last = partingEvents(outcome.response);
     const stream = { text: events.stream.text, lastId: events.stream.lastId + last.length };
     const timeLeftMs = progress.slot?.timeLeftMs ?? 0;
-    const parked = { ...waitsFor, ...toKeep({ plan: progress.plan, timeLeftMs, outcome, stream }) };
+    const parked = { ...waitsFor, ...toKeep(progress.plan, timeLeftMs, outcome), stream };
     try {
       await this.untilWritten(() => recorder.park({ parked, usage, model: outcome.model }));
     } catch (error) {

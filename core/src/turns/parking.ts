@@ -24,33 +24,12 @@ export function parkedResponse(response: TurnResponse, pending: Approval): TurnR
   };
 }
 
-/** What is stored of a turn that parks, to resume it. */
-export function toKeep({
-  plan,
-  timeLeftMs,
-  outcome,
-  stream,
-}: {
-  readonly plan: TurnPlan;
-  readonly timeLeftMs: number;
-  readonly outcome: TurnOutcome;
-  readonly stream: KeptTurn["stream"];
-}): KeptTurn {
-  return {
-    plan: planToKeep(plan, timeLeftMs),
-    response: outcome.response,
-    stream,
-    ranMs: outcome.durationMs,
-    queuedMs: outcome.queuedMs,
-  };
-}
-
-/** Leaves the prompt out: it is stored in the CLI's own transcript only. */
-function planToKeep(
-  { prompt: _prompt, content: _content, ...plan }: TurnPlan,
-  timeLeftMs: number,
-): KeptTurn["plan"] {
-  return { ...plan, timeoutMs: Math.max(timeLeftMs, MIN_TIME_LEFT_MS) };
+/** What is stored of a turn that parks, to resume it. The prompt is left out: it is in the CLI's own transcript only. */
+export function toKeep(plan: TurnPlan, timeLeftMs: number, outcome: TurnOutcome): Omit<KeptTurn, "stream"> {
+  const { prompt: _prompt, content: _content, ...kept } = plan;
+  const { response, durationMs: ranMs, queuedMs } = outcome;
+  const timeoutMs = Math.max(timeLeftMs, MIN_TIME_LEFT_MS);
+  return { plan: { ...kept, timeoutMs }, response, ranMs, queuedMs };
 }
 
 /** The answer of a turn that stays parked: the same as when it parked. */
