@@ -44,7 +44,7 @@ export class OptionReader {
       ...defaults,
       ...own,
       ...(fields.additional_dirs !== undefined && { additionalDirs: dirs }),
-      ...(schema !== undefined && { outputSchema: await checkedSchema(schema) }),
+      ...(schema !== undefined && { outputSchema: await checkedSchema(schema, keyId) }),
       ...(Object.keys({ ...defaults.pluginFields, ...given }).length > 0 && { pluginFields }),
     };
   }

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { ReadOptions, TurnStream } from "@claudeway/events";
+import { encodeFrames, type ReadOptions, type SentFrame, type TurnStream } from "@claudeway/events";
 import { GatewayError } from "@claudeway/ports";
 import type { GatewayContext } from "./context.js";
 
@@ -37,28 +37,10 @@ export function sendFrames(ctx: GatewayContext, frames: AsyncIterable<SentFrame 
     "x-accel-buffering": "no",
   });
   ctx.status = 200;
-  ctx.body = Readable.from(encode(frames), {
+  ctx.body = Readable.from(encodeFrames(frames), {
     objectMode: false,
     highWaterMark: 16_384,
   });
   // The headers are sent at once, since the first event may take long and the client needs the id of its turn.
   ctx.flushHeaders();
-}
-
-/** Formats one event. A string is sent unchanged, anything else as JSON. */
-interface SentFrame {
-  readonly id: number;
-  readonly event: string;
-  readonly data: unknown;
-}
-
-async function* encode(frames: AsyncIterable<SentFrame | null>): AsyncGenerator<string, void> {
-  for await (const frame of frames) yield frame === null ? ":\n\n" : encodeFrame(frame);
-}
-
-function encodeFrame({ id, event, data }: SentFrame): string {
-  const text = typeof data === "string" ? data : JSON.stringify(data);
-  // Any line break ends a `data:` line; the client joins the lines with \n.
-  const lines = text.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
-  return `id: ${id}\nevent: ${event}\n${lines.join("")}\n`;
 }

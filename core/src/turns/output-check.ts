@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { GatewayError, messageOf } from "@claudeway/ports";
+import { TurnQueue } from "@claudeway/scheduling";
 import type { OutputTask } from "./output-worker.js";
 
 /** A caller's schema may be slow to compile, and its patterns slow to match, on purpose too. In ms, from when its thread begins. */
@@ -11,14 +12,23 @@ const MAX_SCHEMA_LENGTH = 65_536;
 /** Memory of a check, in MiB. */
 const MAX_HEAP_MB = 128;
 
+/** A slow schema costs its sender nothing: a few are checked at once, and keys take turns. */
+const CHECKS = new TurnQueue({ maxRunning: 4, maxQueued: 256, maxRunningOf: () => 2 });
+
 export type OutputSchema = Readonly<Record<string, unknown>>;
 
-/** The schema without `$schema`: the dialect is always 2020-12. Throws BAD_REQUEST if it is not a JSON Schema. */
-export async function checkedSchema(given: OutputSchema): Promise<OutputSchema> {
+/**
+ * The schema without `$schema`: the dialect is always 2020-12. Throws BAD_REQUEST if it is not a JSON Schema, UNAVAILABLE if too
+ * many wait to be checked.
+ */
+export async function checkedSchema(given: OutputSchema, keyId = ""): Promise<OutputSchema> {
   const { $schema: _dialect, ...schema } = given;
   if (JSON.stringify(schema).length > MAX_SCHEMA_LENGTH)
     throw refusal(`have at most ${MAX_SCHEMA_LENGTH} characters`);
-  const problem = await run({ schema }).catch(messageOf);
+  const place = await CHECKS.enter(keyId, new AbortController().signal, () => undefined);
+  const problem = await run({ schema })
+    .catch(messageOf)
+    .finally(() => place.leave());
   if (problem !== undefined) throw refusal(`be a JSON Schema: ${problem}`);
   return schema;
 }
