@@ -97,7 +97,12 @@ for (const [mode, options] of Object.entries({
     });
 
     it("of a task stop at folders made for sessions, though its workdir is around them", async () => {
-      for (const name of [`${session.session_id}/dot.png`, join(session.workdir, "dot.png")]) {
+      // Whether a file is there is not told either.
+      const names = ["dot.png", "missing.png"].flatMap((name) => [
+        `${session.session_id}/${name}`,
+        join(session.workdir, name),
+      ]);
+      for (const name of names) {
         const prompt = [SAY, { type: "image", source: { type: "file", path: name } }];
         const { status, body } = await kit.gateway.request("/task", { body: { prompt } });
         expect(status, JSON.stringify(body)).to.equal(400);

@@ -60,10 +60,10 @@ export async function readInside(
 ): Promise<InnerFile> {
   const root = await realpath(workdir);
   const { real, state } = await locate(resolve(root, path));
-  if (state !== "there" || real === root || !isWithin(real, root))
-    throw refusal(path, "be a file inside the workdir");
-  const owner = await workdirs.ownerOf(real);
+  const isInside = real !== root && isWithin(real, root);
+  const owner = isInside ? await workdirs.ownerOf(real) : undefined;
   if (owner !== undefined && owner !== sessionId) throw refusal(path, "not belong to another session");
+  if (!isInside || state !== "there") throw refusal(path, "be a file inside the workdir");
   // NONBLOCK: opening a pipe would wait for its writer.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(real, flags).catch(() => undefined);
