@@ -144,7 +144,7 @@ export class Services {
     const records = { ledger, ownership, audit, log, keys: this.keys };
     this.limitWaits = new LimitWaits({ maxPerKey: config.engine.max_limit_waits_per_key, log });
     const limitWaits = this.limitWaits;
-    const parked = new ParkedTurns({ records, kernel, approvalService, limitWaits });
+    const parked = new ParkedTurns({ records, kernel, approvalService, limitWaits, events: this.events });
     this.turns = new RunningTurns({
       kernel,
       engine,

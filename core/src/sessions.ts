@@ -351,6 +351,7 @@ export class Sessions {
     await Promise.all(turns.map((turn) => turn.ended));
     await this.#withdraw(session.id, "the session was deleted");
     await this.parts.engine.release(session.id);
+    this.parts.events.ended(session.id);
     if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
     this.parts.kernel.notify("sessionEnd", infoOf(session));
   }

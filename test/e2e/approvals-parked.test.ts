@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect } from "chai";
+import { readEvents } from "#testing/event-parser.js";
 import {
   asking,
   BYPASS,
@@ -181,6 +182,22 @@ describe("approvals, parked", () => {
     await turnIn(gateway, turnId, "interrupted");
     expect((await prompt(gateway, session, "[[say on]]")).body.result).to.equal("on");
     expect(read(session, "a.txt")).to.equal(undefined);
+  });
+
+  it("who follows its session hears that it is withdrawn, and of its end", async () => {
+    const session = await newSession(gateway);
+    const { turnId, approval } = await park(gateway, session, "[[write a.txt A]]");
+    const stream = await gateway.fetch(`/session/${session.id}/events`);
+    await gateway.request(`/session/${session.id}/interrupt`, { body: {} });
+    // The end of the session is that of its events.
+    await gateway.request(`/session/${session.id}`, { method: "DELETE" });
+    const events = [];
+    for await (const { event, data } of readEvents(stream)) events.push({ event, ...JSON.parse(data) });
+    expect(events).to.have.length(2);
+    expect(events[0]).to.include({ event: "permission_resolved", id: approval.id, status: "withdrawn" });
+    expect(events[1]).to.include({ event: "done", turn_id: turnId, origin: "prompt" });
+    expect(events[1].response).to.include({ success: false });
+    expect(events[1].response).to.not.have.property("pending_approval");
   });
 
   it("a withdrawn call does not run in a later gateway without the plugin, with the bypass on", async () => {

@@ -72,6 +72,12 @@ export class SessionEvents {
     }
   }
 
+  /** Ends the readers of a session that is deleted, once they have read all. */
+  ended(sessionId: string): void {
+    this.#feeds.get(sessionId)?.close();
+    this.#feeds.delete(sessionId);
+  }
+
   /** Ends every reader. */
   close(): void {
     for (const feed of this.#feeds.values()) feed.close();

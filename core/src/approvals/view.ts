@@ -14,26 +14,16 @@ export function denialOf({ tool, toolUseId, input, workdir, cwd, deciders }: App
 }
 
 /** A call that was allowed for the rest of its session, as the API shows it. */
-export function grantView({
-  id,
-  sessionId,
-  keyId,
-  tool,
-  input,
-  cwd,
-  approvalId,
-  by,
-  at,
-}: SessionGrant): Grant {
+export function grantView({ by, cwd, ...grant }: SessionGrant): Grant {
   return {
-    id,
-    session_id: sessionId,
-    key_id: keyId,
-    tool,
-    input: { ...input },
+    id: grant.id,
+    session_id: grant.sessionId,
+    key_id: grant.keyId,
+    tool: grant.tool,
+    input: { ...grant.input },
     ...(cwd === undefined ? {} : { cwd }),
-    approval_id: approvalId,
+    approval_id: grant.approvalId,
     granted_by: `${by.channel} ${by.who}`,
-    granted_at: at,
+    granted_at: grant.at,
   };
 }

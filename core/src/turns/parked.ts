@@ -1,8 +1,10 @@
+import type { SessionEvents } from "@claudeway/events";
 import type { Kernel } from "@claudeway/kernel";
 import {
   GatewayError,
   type ParkedLimit,
   type ParkedTurn,
+  type TurnEvent,
   type TurnOutcome,
   type TurnRecord,
 } from "@claudeway/ports";
@@ -18,6 +20,7 @@ export interface ParkedTurnsOptions {
   readonly kernel: Kernel;
   readonly approvalService: ApprovalService;
   readonly limitWaits: LimitWaits;
+  readonly events: Pick<SessionEvents, "turnEvent">;
 }
 
 /** A turn that is parked, with what its resumption needs. */
@@ -83,7 +86,16 @@ export class ParkedTurns {
     const at = new Date().toISOString();
     if (!(await ledger.turns.end(turn.id, outcome, { at, sinceParked: NO_USAGE }))) return;
     audit.turn(auditLine(turn, outcome, at));
-    this.options.kernel.notify("afterExecute", turn, outcome);
+    const { approvalService, kernel } = this.options;
+    const approval = await approvalService.get(turn.parked.approvalId ?? "");
+    if (approval !== undefined) this.#publish({ type: "permission_resolved", approval }, turn);
+    this.#publish({ type: "done", response: outcome.response }, turn);
+    kernel.notify("afterExecute", turn, outcome);
+  }
+
+  #publish(event: TurnEvent, turn: Parked): void {
+    this.options.events.turnEvent(event, turn);
+    this.options.kernel.notify("event", event, turn);
   }
 }
 
