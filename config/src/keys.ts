@@ -52,6 +52,7 @@ export function readKeySections(
   const keys = Object.entries(sections).flatMap(([id, { secret }]) =>
     secret === undefined ? [] : [checkKey({ id, secret }, `${where}.${nameOf(id)}`)],
   );
+  refuseNumbers(keys, where);
   refuseTwice(keys, where, (...two) => two.map((index) => keys[index]?.id).join(" and "));
   const limits = Object.entries(sections).map(([id, { secret: _, ...limit }]) => [id, limit]);
   return { keys: keys.length === 0 ? undefined : keys, limits: Object.fromEntries(limits) };
@@ -88,6 +89,15 @@ export function shortSecretWarnings(keys: readonly ApiKey[]): string[] {
 /** Generates the key of a gateway that has none configured. */
 export function generateKey(): ApiKey {
   return { id: "default", secret: `sk-${randomBytes(32).toString("hex")}` };
+}
+
+/** Objects list names that are numbers before all others: which section came first, and so is the admin's, is not known. */
+function refuseNumbers(keys: readonly ApiKey[], where: string): void {
+  const number = keys.find(({ id }) => /^\d+$/.test(id));
+  if (number === undefined || keys.length < 2) return;
+  throw new ConfigError(
+    `${where}.${number.id}: the secrets of keys must be in WRAPPER_KEYS or --keys if an id is a number: the first key is the admin's, and such sections have no order`,
+  );
 }
 
 function parseKey(entry: string, where: string): ApiKey {

@@ -172,6 +172,10 @@ describe("keys", () => {
     const own = loadRun({ file: '[keys.ci]\nsecret = "${CI}"', env: { CI: "sk-3" } });
     expect(own.keys).to.deep.equal([{ id: "ci", secret: "sk-3" }]);
     expect(own.secretEnv).to.include("CI");
+    const number = loadRun({ file: '[keys.42]\nsecret = "sk-3"' });
+    expect(number.keys).to.deep.equal([{ id: "42", secret: "sk-3" }]);
+    const limits = loadRun({ file: "[keys.42]\nmax_running = 2", env: { WRAPPER_KEYS: "admin:1,42:2" } });
+    expect(limits.keys.map(({ id }) => id)).to.deep.equal(["admin", "42"]);
     expect(() => loadRun({ file: "[keys.cii]\nmax_running = 2", env: { WRAPPER_KEYS: "ci:2" } })).to.throw(
       "keys.cii: unknown key; did you mean ci? known keys: ci",
     );

@@ -132,6 +132,11 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
     `${FILE}: keys."a:b": ${ID}`,
   ],
   [
+    "a section whose id is a number, which JavaScript puts before others",
+    { file: '[keys.admin]\nsecret = "hunter1"\n[keys.42]\nsecret = "hunter2"' },
+    `${FILE}: keys.42: the secrets of keys must be in WRAPPER_KEYS or --keys if an id is a number: the first key is the admin's, and such sections have no order`,
+  ],
+  [
     "a section of a key that is not there",
     { file: "[keys.aadmin]\nmax_running = 1", env: { WRAPPER_KEYS: "ci:hunter1,admin:hunter2" } },
     `${FILE}: keys.aadmin: unknown key; did you mean admin? known keys: ci, admin`,
