@@ -205,6 +205,10 @@ export class Sessions {
       await this.#admitWorkdir(session);
       const options = await this.parts.options.read(request, session.keyId, session.options);
       if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
+      const workdirRecreated =
+        storeFiles !== undefined &&
+        session.ownsWorkdir &&
+        (await this.parts.workdirs.recreate(session.workdir));
       await storeFiles?.(session);
       await arrival.before;
       return this.parts.turns.start({
@@ -218,6 +222,7 @@ export class Sessions {
         route: "POST /session/:id",
         withdrawPending: request.withdraw_pending,
         restartConversation: request.restart_conversation,
+        workdirRecreated,
       });
     } finally {
       arrival.leave();

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { SessionStarted, TurnResponse } from "@claudeway/schemas";
@@ -120,6 +120,23 @@ describe("uploads with prompts", () => {
     );
     expect(stream.text).to.include("event: done").and.to.include("data: ok");
     expect(readFileSync(join(workdir, "data.csv"), "utf8")).to.equal("new");
+  });
+
+  it("are stored in a session's own folder that has gone, which the response says", async () => {
+    const session = await newSession();
+    const hi = formOf([["prompt", "[[say hi]]"]]);
+    // A live process would stay in the removed folder.
+    await send(`/session/${session.session_id}`, hi);
+    rmSync(session.workdir, { recursive: true });
+    const form = formOf([
+      ["prompt", "[[bash cat data.csv]]"],
+      ["file", CSV, "data.csv"],
+    ]);
+    const { status, answer } = await send(`/session/${session.session_id}`, form);
+    expect(status, JSON.stringify(answer)).to.equal(200);
+    expect(answer).to.include({ result: `Bash answered: ${CSV.trim()}`, workdir_recreated: true });
+    const next = await send(`/session/${session.session_id}`, hi);
+    expect(next.answer).to.not.have.property("workdir_recreated");
   });
 
   it("take the request as one part of JSON, as fields, or as both", async () => {

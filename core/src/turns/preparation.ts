@@ -133,8 +133,9 @@ export class TurnPreparation {
     const { workdirs, engine } = context;
     const { workdir: path } = progress.plan;
     const isOurs = path === workdirs.base || (ownsWorkdir && path === workdir);
-    if (existsSync(path)) return;
-    progress.workdirRecreated = isOurs && (await workdirs.recreate(path));
+    const isThere = existsSync(path);
+    if (isThere && !progress.workdirRecreated) return;
+    if (!isThere) progress.workdirRecreated = isOurs && (await workdirs.recreate(path));
     // A live process would keep the deleted directory as its working directory.
     await engine.release(id);
   }

@@ -58,6 +58,8 @@ export interface TurnRequest {
   readonly continues?: ContinuedTurn;
   /** True: if the session's conversation is lost, start a new one under the same id. */
   readonly restartConversation?: boolean;
+  /** True: the session's own folder had gone, and was made again for files that came with the prompt. */
+  readonly workdirRecreated?: boolean;
   /** Set for a turn that the CLI began by itself: it is followed, not run. */
   readonly background?: BackgroundTurn;
   /** True: withdraw the approval that the session is waiting for, if any. */

@@ -55,7 +55,7 @@ export class Turn {
       slot: undefined,
       calls: undefined,
       waitedMs: 0,
-      workdirRecreated: false,
+      workdirRecreated: request.workdirRecreated ?? false,
       accounts: [],
       environment: {},
     };
