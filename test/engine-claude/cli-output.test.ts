@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
 import { expect } from "chai";
 import { CliOutput } from "#engine-claude/cli-output.js";
+import { CallMessages } from "#engine-claude/messages.js";
 import { type BackgroundHearer, ProcessReader } from "#engine-claude/reader.js";
 
 const STATE = '{"type":"system","subtype":"session_state_changed","state":"idle"}';
@@ -123,6 +124,42 @@ describe("the turns that a CLI begins by itself", () => {
     };
     expect(flood).to.throw("the CLI begins too many turns by itself");
     expect(begun).to.equal(100);
+  });
+});
+
+describe("the tasks that a CLI starts", () => {
+  const started = (id: string): SDKMessage =>
+    JSON.parse(
+      JSON.stringify({ type: "system", subtype: "task_started", task_type: "local_agent", task_id: id }),
+    );
+
+  it("have names of a length that the gateway can keep", () => {
+    const reader = new ProcessReader();
+    reader.take(started("a".repeat(500)));
+    expect(() => reader.take(started("a".repeat(501)))).to.throw("the name of a task must have at most 500");
+  });
+
+  it("are as many as the gateway can keep", () => {
+    const reader = new ProcessReader();
+    for (let n = 0; n < 50_000; n++) reader.take(started(`task-${n}`));
+    expect(() => reader.take(started("another"))).to.throw("a CLI must start at most 50000 tasks");
+  });
+});
+
+describe("the calls of a message", () => {
+  const said = (ids: readonly string[]): SDKMessage => {
+    const content = ids.map((id) => ({ type: "tool_use", id, name: "Bash", input: {} }));
+    return JSON.parse(
+      JSON.stringify({ type: "assistant", parent_tool_use_id: null, message: { id: "m", content } }),
+    );
+  };
+
+  it("are kept as far as there are not too many, by names of a length that the gateway can keep", () => {
+    const messages = new CallMessages();
+    messages.take(said(["a", "b".repeat(501)]));
+    expect(messages.unsettledWith("a")).to.deep.equal(["a"]);
+    messages.take(said(Array.from({ length: 20_000 }, (_, n) => `call-${n}`)));
+    expect(messages.unsettledWith("a")).to.have.length(10_000);
   });
 });
 

@@ -1,4 +1,9 @@
 import type { SDKMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
+import { MAX_NAME_CHARS } from "./result-check.js";
+
+/** Calls of one message, and results of one turn: no turn has as many, but tools may speak for the CLI. */
+const MAX_CALLS = 10_000;
+const MAX_RESULTS = 100_000;
 
 interface ModelMessage {
   /** Ids of its tool calls, in order. */
@@ -26,9 +31,11 @@ export class CallMessages {
       if (message.event.type === "message_stop") this.#close();
     } else if (message.type === "assistant" && message.parent_tool_use_id === null) {
       const { calls } = this.#messageOf(message.message.id);
-      for (const block of message.message.content) if (block.type === "tool_use") calls.push(block.id);
+      for (const block of message.message.content)
+        if (block.type === "tool_use" && isId(block.id) && calls.length < MAX_CALLS) calls.push(block.id);
     } else if (message.type === "user" && message.parent_tool_use_id === null) {
-      for (const id of resultsIn(message.message.content)) this.#settled.add(id);
+      for (const id of resultsIn(message.message.content))
+        if (isId(id) && this.#settled.size < MAX_RESULTS) this.#settled.add(id);
     } else if (message.type === "system" && message.subtype === "task_started") {
       if (message.task_type === "local_agent") this.#agents.add(message.task_id);
     } else if (message.type === "system" && message.subtype === "task_notification") {
@@ -84,6 +91,10 @@ export class CallMessages {
     this.#messages.set(id, message);
     return message;
   }
+}
+
+function isId(id: unknown): boolean {
+  return typeof id === "string" && id.length <= MAX_NAME_CHARS;
 }
 
 function resultsIn(content: SDKUserMessage["message"]["content"]): string[] {

@@ -1,6 +1,7 @@
 import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { isObject } from "@claudeway/schemas";
 import { LimitWatch } from "./failures.js";
+import { MAX_NAME_CHARS } from "./result-check.js";
 import { BackgroundTasks, type TaskNotice } from "./tasks.js";
 
 /** Receives the messages of one turn, and its result. */
@@ -56,6 +57,8 @@ const TURN_DUE_MS = 1000;
 /** Turns that a CLI may begin by itself within some time, in ms: each is recorded, and tools may speak for the CLI. */
 const MAX_OWN_TURNS = 100;
 const OWN_TURNS_MS = 10_000;
+/** Tasks that a CLI may start, also in the foreground: some are known for as long as it lives. */
+const MAX_TASKS = 50_000;
 
 /**
  * Reads what a process says, for as long as it lives, and gives each message to whom it belongs: the turn that runs,
@@ -73,6 +76,7 @@ export class ProcessReader {
   #nextResult = 0;
   /** When the CLI began the latest turns by itself. */
   #begun: readonly number[] = [];
+  #tasksStarted = 0;
   #quiet: (() => void)[] = [];
   #dueTimer: NodeJS.Timeout | undefined;
   /** Since the last message; or it began a turn of its own with this one. */
@@ -123,7 +127,9 @@ export class ProcessReader {
     });
   }
 
+  /** Throws if it is nothing that a CLI says: the rest is not read. */
   take(message: SDKMessage): void {
+    this.#checkTask(message);
     this.#owner?.heard(message);
     this.limits.take(message);
     if (this.tasks.take(message)) this.#owner?.tasksChanged();
@@ -145,6 +151,14 @@ export class ProcessReader {
     this.#background = undefined;
     this.#served?.hearer.end(error);
     this.#tellQuiet();
+  }
+
+  #checkTask(message: SDKMessage): void {
+    if (message.type !== "system" || !("task_id" in message)) return;
+    if (String(message.task_id).length > MAX_NAME_CHARS)
+      throw new Error(`the name of a task must have at most ${MAX_NAME_CHARS} characters`);
+    if (message.subtype === "task_started" && ++this.#tasksStarted > MAX_TASKS)
+      throw new Error(`a CLI must start at most ${MAX_TASKS} tasks`);
   }
 
   /** The CLI has begun to process the served turn's prompt: in a new turn, or in one that it had begun by itself. */
