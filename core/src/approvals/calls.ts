@@ -49,6 +49,9 @@ const EARLIER =
 const HELD_TOO_LONG = "There was no decision on this call in time, so it was not run.";
 const EXPIRED = "This call expired without a decision, so it was not run.";
 const WITHDRAWN = "This call was withdrawn, so it was not run.";
+const TOO_LARGE = "This call is too large for a person to decide on, so it was not run.";
+/** Of a call as JSON: lists have up to 1,000 of them. No model writes that much at once. */
+const MAX_CALL_CHARS = 1024 * 1024;
 const BROKEN = "The gateway could not get a decision on this call, so it was not run.";
 
 /** Decides the tool calls of one turn by the plugins' rules, or by a person: first live, then parked. */
@@ -158,7 +161,9 @@ export class TurnCalls implements CallDecider {
 
   async #ask(asked: AskedCall, call: ToolCall, terms: AskTerms): Promise<CallAnswer> {
     const { approvalService, turn, emit, slot } = this.options;
-    if (!keyMayDecide(terms.deciders)) this.#closed.add(call.toolUseId);
+    const isTooLarge = JSON.stringify(call).length > MAX_CALL_CHARS;
+    if (isTooLarge || !keyMayDecide(terms.deciders)) this.#closed.add(call.toolUseId);
+    if (isTooLarge) return { answer: "deny", message: TOO_LARGE };
     const { approval, settled } = await approvalService.ask(call, turn, terms);
     const isDecided = this.options.questionsWaitSecs === undefined;
     if (isDecided) emit({ type: "permission_request", approval });

@@ -94,3 +94,24 @@ describe("POST /session/:id/approve", () => {
     expect(await turn).to.include({ result: "made" });
   });
 });
+
+describe("a call that is too large for a person to look at", () => {
+  it("is denied, and neither recorded nor approved afterwards", async () => {
+    const replies: Script = function* ({ prompt }) {
+      const input = { file_path: "a.txt", content: "x".repeat(Number(prompt)) };
+      const outcome = yield { tool: "Write", input, id: "toolu_large" };
+      yield outcome?.allowed === false ? outcome.message : "written";
+    };
+    const gateway = await createTestGateway({ plugins: [asking], replies });
+    try {
+      const answer = await gateway.turn(String(1024 * 1024));
+      expect(answer.result).to.equal("This call is too large for a person to decide on, so it was not run.");
+      expect(await gateway.approvals.list()).to.deep.equal([]);
+      const smaller = gateway.turn(String(1000 * 1000));
+      await gateway.approvals.decide((await gateway.approvals.next()).id, "allow");
+      expect((await smaller).result).to.equal("written");
+    } finally {
+      await gateway.close();
+    }
+  });
+});
