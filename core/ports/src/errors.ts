@@ -122,7 +122,12 @@ export function refusalToError(refusal: Refusal): GatewayError {
   return new GatewayError(own ?? "FORBIDDEN", refusal.reason, {
     status: refusal.status,
     ownCode: code,
-    headers: { ...(retryAfter !== undefined && { "retry-after": wholeSeconds(retryAfter) }), ...headers },
+    headers: {
+      // RFC 9110, 11.6.1: each 401 has it.
+      ...(refusal.status === 401 && { "www-authenticate": "Bearer" }),
+      ...(retryAfter !== undefined && { "retry-after": wholeSeconds(retryAfter) }),
+      ...headers,
+    },
     ...(details !== undefined && { details: { details: { ...details } } }),
   });
 }

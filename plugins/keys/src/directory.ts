@@ -256,7 +256,7 @@ export class KeyDirectory {
 /** The refusal of a request with the secret of such a key. */
 function refusalOf(state: "disabled" | "expired"): Refusal {
   const problem = state === "disabled" ? "this key is disabled" : "this key has expired";
-  return new Refusal(401, problem, { headers: { "www-authenticate": "Bearer" } });
+  return new Refusal(401, problem);
 }
 
 function changedMeanwhile(id: string): Refusal {

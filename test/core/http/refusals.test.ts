@@ -24,6 +24,9 @@ describe("a refusal", () => {
       router.get("/", () => {
         throw new Refusal(418, "short and stout", { code: "TEAPOT", retryAfterSecs: 3 });
       });
+      router.get("/door", ({ query }) => {
+        throw new Refusal(401, "who?", query["own"] ? { headers: { "www-authenticate": "Door" } } : {});
+      });
       kernel.mount("/tea", router);
     },
   });
@@ -75,6 +78,15 @@ describe("a refusal", () => {
       "3",
       { error: "short and stout", code: "TEAPOT" },
     ]);
+  });
+
+  it("with 401 says how to authenticate, by default with a Bearer key", async () => {
+    const asked = async (path: string) => {
+      const { status, headers } = await gateway.fetch(path);
+      return [status, headers.get("www-authenticate")];
+    };
+    expect(await asked("/tea/door")).to.deep.equal([401, "Bearer"]);
+    expect(await asked("/tea/door?own=1")).to.deep.equal([401, "Door"]);
   });
 
   const WRONG: readonly (readonly [string, ConstructorParameters<typeof Refusal>[2]])[] = [
