@@ -27,7 +27,7 @@ import type {
 } from "@claudeway/schemas";
 import type { StoreFiles, Workdirs } from "@claudeway/workdirs";
 import type { ApprovalService } from "./approvals/approval-service.js";
-import { deciderOf } from "./approvals/deciding.js";
+import { checkDecider, checkDecision, deciderOf } from "./approvals/deciding.js";
 import type { OptionReader } from "./turn-options.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
 import type { ParkedTurns } from "./turns/parked.js";
@@ -68,6 +68,7 @@ export interface SessionParts {
 
 /** Of a session whose conversation is there before its first turn. */
 const RECORDED: SessionTotals = { answered: true, bases: [{}] };
+const ALLOW = { decision: "allow" } as const;
 /** The timeout of a turn if the request body cannot set one, in seconds. */
 const APPROVED_TURN_TIMEOUT_SECS = 600;
 
@@ -307,7 +308,12 @@ export class Sessions {
         `tool_use_ids must not mix pending and denied calls; pending: ${waits}`,
       );
     }
-    for (const { id } of waiting) await approvalService.decide(id, { decision: "allow" }, decider);
+    // All are checked before one is decided: a request that is refused must let no call run.
+    for (const approval of waiting) {
+      checkDecider(approval, decider);
+      checkDecision(approval, ALLOW);
+    }
+    for (const { id } of waiting) await approvalService.decide(id, ALLOW, decider);
     await resumption.goOn(first.turnId);
     const turn = turns.get(first.turnId);
     if (turn === undefined) {

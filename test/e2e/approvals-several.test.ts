@@ -110,6 +110,20 @@ describe("several calls in one message", () => {
     });
   }
 
+  it("are not decided at all where one of them can't be", async () => {
+    const session = await newSession(gateway);
+    writeFileSync(join(session.workdir, "a.txt"), "content of a");
+    const answer = prompt(gateway, session, "[[both [[ask Which way?|left|right]] [[read a.txt]]]]");
+    const asked = await pending(gateway, session, 2);
+    const tool_use_ids = asked.map(({ tool_use_id }) => tool_use_id);
+    const refused = await gateway.request(`/session/${session.id}/approve`, { body: { tool_use_ids } });
+    expect([refused.status, refused.body["code"]]).to.deep.equal([400, "BAD_REQUEST"]);
+    const statuses = await Promise.all(asked.map(statusOf));
+    expect(statuses).to.deep.equal(["pending", "pending"]);
+    await gateway.request(`/session/${session.id}/interrupt`, { body: {} });
+    expect((await answer).body).to.include({ success: false });
+  });
+
   describe("without a decision in time", () => {
     before(async () => {
       await gateway.stop();

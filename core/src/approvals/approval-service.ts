@@ -23,7 +23,7 @@ import { Polling } from "@claudeway/scheduling";
 import type { AnswersRequest } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { decisionLine } from "./audit-line.js";
-import { alreadyDecided, checkDecision, mayDecide } from "./deciding.js";
+import { alreadyDecided, checkDecider, checkDecision } from "./deciding.js";
 import { Expiry } from "./expiry.js";
 import { LINK_PATH, type LinkSigner, tokenIn } from "./links.js";
 import { denialOf, isSameCall, refusalOf } from "./verdict.js";
@@ -154,13 +154,7 @@ export class ApprovalService implements Approvals {
     if (approval === undefined || (decider.channel === "key" && decider.keyId !== approval.keyId)) {
       throw new GatewayError("NOT_FOUND", "no such approval");
     }
-    if (!mayDecide(approval, decider)) {
-      const { deciders = [] } = approval;
-      throw new GatewayError(
-        "FORBIDDEN",
-        `${decider.channel} may not decide this; allowed deciders: ${deciders.join(", ")}`,
-      );
-    }
+    checkDecider(approval, decider);
     if (approval.status !== "pending") throw alreadyDecided(approval);
     if (Date.parse(approval.expiresAt) <= (await this.parts.ledger.approvals.now())) {
       await this.expire(id);

@@ -5,10 +5,14 @@ export function deciderOf({ keyId, admin }: Caller, from: string | undefined): D
   return { channel: admin ? "admin" : "key", who: keyId, keyId, from };
 }
 
-/** Whether the request allows this decider. The admin's key may also decide what its own key may. */
-export function mayDecide({ deciders, keyId }: Approval, decider: Decider): boolean {
-  if (deciders === undefined) return true;
-  return deciders.includes(decider.channel) || (decider.keyId === keyId && deciders.includes("key"));
+/** Throws FORBIDDEN if the request does not allow this decider. The admin's key may also decide what its own key may. */
+export function checkDecider({ deciders, keyId }: Approval, { channel, keyId: own }: Decider): void {
+  if (deciders === undefined || deciders.includes(channel)) return;
+  if (own === keyId && deciders.includes("key")) return;
+  throw new GatewayError(
+    "FORBIDDEN",
+    `${channel} may not decide this; allowed deciders: ${deciders.join(", ")}`,
+  );
 }
 
 /** Whether the asking plugin allows the turn's own key to decide. */
