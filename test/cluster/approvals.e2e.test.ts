@@ -13,7 +13,7 @@ import type { ClusterNode } from "./node.js";
 import { promptOf } from "./order.js";
 import { ask } from "./requests.js";
 
-const LEASE_SECS = 4;
+const LEASE_SECS = 10;
 const TURNS = 12;
 /** How often each node looks for calls that have expired. */
 const SWEEP_MS = 5_000;
@@ -148,14 +148,10 @@ describe("calls that wait for a person, at two nodes", () => {
     await a.kill();
     const decided = await ask(b, `/approvals/${approval["id"]}`, { body: { decision: "allow" } });
     expect(decided.status).to.equal(200);
-    const turn = await eventually(
-      "the end of the turn at b",
-      async () => {
-        const { body } = await ask(b, `/turns/${approval["turn_id"]}`);
-        return body["state"] === "completed" ? body : sleep(100, undefined);
-      },
-      60_000,
-    );
+    const turn = await eventually("the end of the turn at b", async () => {
+      const { body } = await ask(b, `/turns/${approval["turn_id"]}`);
+      return body["state"] === "completed" ? body : sleep(100, undefined);
+    });
     expect(turn["result"]).to.include({ success: true, result: "written" });
     const file = join(String(session["workdir"]), "a.txt");
     expect(existsSync(file) && readFileSync(file, "utf8")).to.equal("A");

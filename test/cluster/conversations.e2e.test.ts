@@ -24,7 +24,7 @@ describe("a conversation of whole gateways with the real CLI", () => {
     cluster = await Cluster.start({
       nodes: ["a", "b"],
       engine: "real",
-      cluster: { lease_secs: 3, shared_workdirs: true },
+      cluster: { lease_secs: 10, shared_workdirs: true },
       config: { engine: { spares: 0 } },
       envOf: (_, dir) => cliEnvironment(model, dir),
     });
@@ -38,14 +38,10 @@ describe("a conversation of whole gateways with the real CLI", () => {
   const say = async (node: ClusterNode, session: string, prompt: string) =>
     (await ask(node, `/session/${session}`, { body: { prompt } })).body;
   const answered = (node: ClusterNode, session: string, prompt: string): Promise<Answer["body"]> =>
-    eventually(
-      `an answer of ${node.name}`,
-      async () => {
-        const answer = await say(node, session, prompt).catch(() => undefined);
-        return answer?.["success"] === true && answer;
-      },
-      60_000,
-    );
+    eventually(`an answer of ${node.name}`, async () => {
+      const answer = await say(node, session, prompt).catch(() => undefined);
+      return answer?.["success"] === true && answer;
+    });
 
   for (const [how, end] of Object.entries(ENDS))
     it(`goes on at another node when its own was ${how}, at the exact cost, and can be read and forked there`, async () => {

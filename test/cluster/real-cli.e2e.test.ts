@@ -9,9 +9,9 @@ import { Cluster } from "./cluster.js";
 import type { ClusterNode } from "./node.js";
 import { type Answer, ask } from "./requests.js";
 
-const LEASE_SECS = 6;
+const LEASE_SECS = 12;
 /** When the tool would have its effect: long after its gateway must have been ended. */
-const EFFECT_MS = 9_000;
+const EFFECT_MS = 18_000;
 
 const FAULTS: readonly {
   readonly name: string;

@@ -22,7 +22,7 @@ describe("telegram at two nodes, with the real CLI", () => {
     cluster = await Cluster.start({
       nodes: ["a", "b"],
       engine: "real",
-      cluster: { lease_secs: 4, shared_workdirs: true },
+      cluster: { lease_secs: 10, shared_workdirs: true },
       config: {
         engine: { spares: 0 },
         plugins: {

@@ -146,16 +146,11 @@ export async function untilServed(load: Load, node: ClusterNode, session: string
   await eventually(
     `an answer of ${node.name}`,
     async () => (await load.prompt(node, session, SHORT_MS)) === 200 || sleep(100, false),
-    60_000,
   );
 }
 
 export async function processesGone(node: ClusterNode, since: () => number): Promise<number> {
-  await eventually(
-    "no process",
-    async () => (await node.children()).length === 0 || sleep(30, false),
-    60_000,
-  );
+  await eventually("no process", async () => (await node.children()).length === 0 || sleep(30, false));
   return since();
 }
 

@@ -106,14 +106,10 @@ describe("a turn that waits five hours for a usage limit, on the real CLI", func
     }, 5);
     try {
       for (const [index, { turnId }] of turns.entries()) {
-        const ended = await eventually(
-          `the end of turn ${index}`,
-          async () => {
-            const { body } = await ask<TurnStatus>(`/turns/${turnId}`);
-            return body.state === "completed" ? body.result : undefined;
-          },
-          120_000,
-        );
+        const ended = await eventually(`the end of turn ${index}`, async () => {
+          const { body } = await ask<TurnStatus>(`/turns/${turnId}`);
+          return body.state === "completed" ? body.result : undefined;
+        });
         expect(ended).to.include({ success: true, result: String(index) });
       }
     } finally {

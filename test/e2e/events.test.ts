@@ -64,15 +64,11 @@ describe("the events of a turn", () => {
   });
 
   it("come from a prewarmed process", async () => {
-    await eventually(
-      "a task in a prewarmed process",
-      async () => {
-        const turn = await readTurn(gateway, "/task/stream", { prompt: ALL_OF_IT, events: "all" });
-        expectAll(turn);
-        return (await heardOf(gateway, turn.turnId)).process === "prewarmed";
-      },
-      60_000,
-    );
+    await eventually("a task in a prewarmed process", async () => {
+      const turn = await readTurn(gateway, "/task/stream", { prompt: ALL_OF_IT, events: "all" });
+      expectAll(turn);
+      return (await heardOf(gateway, turn.turnId)).process === "prewarmed";
+    });
   });
 
   it("are only of the kinds that the request names", async () => {

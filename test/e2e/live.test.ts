@@ -152,11 +152,7 @@ describe("live processes", () => {
     it("prewarmed do not delay tasks that they do not fit", async () => {
       gateway = await TestGateway.start({ config: "[engine]\nspares = 1\n" });
       const tasks = new Set<string>();
-      const spare = await eventually(
-        "a task that met a spare of another kind",
-        () => metAnother(tasks),
-        120_000,
-      );
+      const spare = await eventually("a task that met a spare of another kind", () => metAnother(tasks));
       await eventually("the spare to be gone", async () => readProcess(spare, "cmdline") === "");
     });
   });
@@ -169,14 +165,11 @@ describe("live processes", () => {
   async function metAnother(tasks: Set<string>): Promise<number | undefined> {
     const first = await gateway.request("/task", { body: { prompt: "[[words 2]]" } });
     tasks.add(String(first.body["session_id"]));
-    const spare = await eventually(
-      "a spare",
-      async () =>
-        (await cliProcesses(gateway)).find((pid) => {
-          const command = readProcess(pid, "cmdline");
-          return command !== "" && ![...tasks].some((id) => command.includes(id));
-        }),
-      60_000,
+    const spare = await eventually("a spare", async () =>
+      (await cliProcesses(gateway)).find((pid) => {
+        const command = readProcess(pid, "cmdline");
+        return command !== "" && ![...tasks].some((id) => command.includes(id));
+      }),
     );
     await sleep(500);
     // So it takes its time to go. It may have gone already, where it was one for the task before.

@@ -60,16 +60,12 @@ export class StreamedTurn {
 
   /** The turn's questions, once there are as many. */
   async questions(count = 1): Promise<StreamedQuestion[]> {
-    return eventually(
-      `${count} questions`,
-      async () => {
-        const found = this.#of("question").map((data): StreamedQuestion => JSON.parse(data));
-        if (found.length >= count) return found;
-        if (this.#of("done").length > 0) throw new Error(`the turn ended: ${JSON.stringify(this.events)}`);
-        return undefined;
-      },
-      30_000,
-    );
+    return eventually(`${count} questions`, async () => {
+      const found = this.#of("question").map((data): StreamedQuestion => JSON.parse(data));
+      if (found.length >= count) return found;
+      if (this.#of("done").length > 0) throw new Error(`the turn ended: ${JSON.stringify(this.events)}`);
+      return undefined;
+    });
   }
 
   async question(): Promise<StreamedQuestion> {

@@ -24,7 +24,7 @@ describe("a signal while the program is still being loaded", () => {
       () => "listens",
       () => "ended",
     );
-    await eventually("a handler for SIGHUP", () => catchesSignals(gateway.pid), 5000);
+    await eventually("a handler for SIGHUP", () => catchesSignals(gateway.pid));
     gateway.signal(signal);
     writeFileSync(until, "");
     return launched;

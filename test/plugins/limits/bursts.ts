@@ -92,11 +92,7 @@ export async function runBursts(seed: number, count: number): Promise<BurstRepor
       report.pricedLater++;
       const script = { messages: 1, waitMs: 0, priced: true };
       await runTurn(gateway, "teacher", script, { way: "plain", leaveMs: 0, model: `sonnet-of-${id}` });
-      await eventually(
-        "the price is counted",
-        async () => isWhole((await stateOf(gateway, id)).used),
-        60_000,
-      );
+      await eventually("the price is counted", async () => isWhole((await stateOf(gateway, id)).used));
     }
     const refused = statuses.filter((status) => status === 402).length;
     report.refused += refused;

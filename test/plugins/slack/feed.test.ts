@@ -337,7 +337,7 @@ describe("slack", () => {
     emit.finished();
     await eventually("a request under way", () => server.attempts === 1);
     await running.kernel.disable("slack");
-    await eventually("no request under way", () => server.open === 0, 2000);
+    await eventually("no request under way", () => server.open === 0);
     emit.finished();
     await pause(3 * INTERVAL_MS);
     expect(server.attempts).to.equal(1);

@@ -45,10 +45,8 @@ ${more}`;
   const shows = (part: string) => eventually(`a message with ${part}`, () => api.find(part));
   const settled = (shown: Shown) => eventually("no buttons", () => shown.buttons.length === 0);
   const posts = (part: string) =>
-    eventually(
-      `Slack shows ${part}`,
-      () => slack.posted.some(({ payload }) => textOf(payload).includes(part)),
-      60_000,
+    eventually(`Slack shows ${part}`, () =>
+      slack.posted.some(({ payload }) => textOf(payload).includes(part)),
     );
 
   /** Files of this name in the gateway's work folders. */
@@ -78,14 +76,10 @@ ${more}`;
     await shows("Approved by Ada L (@ada). The turn goes on.");
     expect(api.find("Waiting for a decision")).to.equal(undefined);
     await eventually("the file", () => files("phone.txt").length > 0);
-    await eventually(
-      "the rest of the answer",
-      () => {
-        const [last] = api.texts(7).slice(-1);
-        return api.texts(7).length === 4 && !last?.includes("Failed");
-      },
-      60_000,
-    ).catch(() => expect.fail(api.texts(7).join("\n---\n")));
+    await eventually("the rest of the answer", () => {
+      const [last] = api.texts(7).slice(-1);
+      return api.texts(7).length === 4 && !last?.includes("Failed");
+    }).catch(() => expect.fail(api.texts(7).join("\n---\n")));
     expect(files("phone.txt")).to.deep.equal(["from-the-phone"]);
     expect(api.shown.filter(({ html }) => html.includes("May Claude use Write?"))).to.have.length(1);
     await posts("Approved by Ada L (@ada) (telegram)");
