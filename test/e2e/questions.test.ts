@@ -159,7 +159,10 @@ describe("questions of the model, with the bypass on", () => {
 
   it("wait no longer than the turn may run, and the session goes on", async () => {
     const id = await newSession(gateway);
-    const turn = await StreamedTurn.start(gateway, `/session/${id}/stream`, { prompt: ASK, timeout_secs: 20 });
+    const turn = await StreamedTurn.start(gateway, `/session/${id}/stream`, {
+      prompt: ASK,
+      timeout_secs: 20,
+    });
     await turn.question();
     expect((await turn.done()).code).to.equal("TIMEOUT");
     expect(await statesOf(turn.id)).to.deep.equal(["withdrawn"]);
