@@ -32,8 +32,19 @@ export function sendable(text: string): string {
 
 /** The first part of a text that adds at most `most`, never cut within a grapheme. */
 export function clip(text: string, most: number, sizes: Sizes): string {
-  const [first = []] = splitSpans([{ text: sendable(text), tags: [] }], sizes, most);
+  const [first = []] = splitSpans([{ text: beginningOf(sendable(text), most), tags: [] }], sizes, most);
   return first.map((span) => span.text).join("");
+}
+
+/**
+ * As much of a text as decides on its first `most` characters: cutting a text of megabytes takes seconds. Blank lines at its
+ * beginning are not sent. A line or word that is cut here is too long for one message, as it was before.
+ */
+function beginningOf(text: string, most: number): string {
+  const visible = Math.max(0, text.search(/\S/));
+  const line = text.lastIndexOf("\n", visible) + 1;
+  const start = visible - line > most ? visible : line;
+  return text.slice(start, start + 2 * most + WINDOW);
 }
 
 /** Spans as messages. Elements that cross a break are in both messages. */
