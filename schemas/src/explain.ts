@@ -173,6 +173,11 @@ function whatIsMissing(segments: readonly string[], context: ExplainContext): st
 function explainValue(error: ErrorObject, context: ExplainContext): string {
   const segments = segmentsOf(error.instancePath);
   const name = label(segments, context);
+  const { propertyName, parentSchema } = error;
+  if (propertyName !== undefined) {
+    const expected = expectation({ type: "string", ...parentSchema });
+    return `each name in ${name} must be ${expected}, got ${describe(propertyName, false)}`;
+  }
   const expected = ABOUT_VALUE.has(error.keyword) ? expectedOf(segments, context, error) : undefined;
   if (expected === undefined) return `${name} ${error.message ?? "is not valid"}`;
   const value = valueAt(context.value, segments);

@@ -213,6 +213,16 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
     `${FILE}: engine.accounts: unknown account "mian"; did you mean main? known accounts: main`,
   ],
   [
+    "an account with a blank in its name",
+    { file: '[accounts."a b"]\nANTHROPIC_API_KEY = "hunter2"' },
+    `${FILE}: each name in accounts must be 1 to 64 letters, digits, ., _ and -, the first a letter or digit, got "a b"`,
+  ],
+  [
+    "a variable of a key that can't be one",
+    { file: '[keys.ci]\nsecret = "hunter2"\n[keys.ci.env]\n1X = "hunter2"' },
+    `${FILE}: each name in keys.ci.env must be letters, digits and _, the first no digit, got "1X"`,
+  ],
+  [
     "an account without a credential",
     { file: '[accounts.main]\nAWS_REGION = "eu-central-1"' },
     `${FILE}: accounts.main must have one of ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN, CLAUDE_CODE_OAUTH_TOKEN, CLAUDE_CODE_USE_BEDROCK, CLAUDE_CODE_USE_VERTEX, CLAUDE_CODE_USE_FOUNDRY`,

@@ -28,6 +28,16 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
     {},
     "prompt is missing; it must be a string that is not blank or a list of content blocks",
   ],
+  [
+    "task-request",
+    { prompt: "hi", metadata: { "a b": "x" } },
+    'each name in metadata must be 1 to 64 letters, digits, _, - and ., got "a b"',
+  ],
+  [
+    "session-turn-request",
+    { prompt: "hi", client_tools: { "": {} } },
+    'each name in client_tools must be 1 to 64 letters, digits, _ and -, got ""',
+  ],
   ["task-request", { promt: "hi" }, 'unknown field "promt"; did you mean prompt?'],
   ["task-request", { prompt: "hi", timeout: 5 }, 'unknown field "timeout"; did you mean timeout_secs?'],
   [
