@@ -9,11 +9,12 @@ import { cliEnvironment } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { journal, judge } from "./books.js";
 import { Cluster } from "./cluster.js";
+import { leaseSecs } from "./lease.js";
 import type { ClusterNode } from "./node.js";
 import { promptOf } from "./order.js";
 import { ask } from "./requests.js";
 
-const LEASE_SECS = 10;
+const LEASE_SECS = leaseSecs(4);
 const TURNS = 12;
 /** How often each node looks for calls that have expired. */
 const SWEEP_MS = 5_000;

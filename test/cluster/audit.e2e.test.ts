@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { isObject } from "#schemas/index.js";
 import { eventually } from "../e2e/poll.js";
 import { Cluster } from "./cluster.js";
+import { leaseSecs } from "./lease.js";
 import type { ClusterNode } from "./node.js";
 import { type Order, promptOf } from "./order.js";
 import { ask } from "./requests.js";
@@ -16,7 +17,7 @@ describe("the audit log of a cluster", () => {
   beforeEach(async () => {
     cluster = await Cluster.start({
       nodes: ["a", "b"],
-      cluster: { lease_secs: 10, shared_workdirs: true },
+      cluster: { lease_secs: leaseSecs(3), shared_workdirs: true },
       args: ["--enable-plugin", "dashboard"],
       config: { plugins: { approval: { enabled: true, rules: [{ ask: "Write" }], live_wait_secs: 60 } } },
     });

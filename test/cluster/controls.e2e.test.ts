@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { eventually } from "../e2e/poll.js";
 import { journal } from "./books.js";
 import { Cluster } from "./cluster.js";
+import { leaseSecs } from "./lease.js";
 import { promptOf } from "./order.js";
 import { ask } from "./requests.js";
 
@@ -65,7 +66,7 @@ describe("a tool of a node that is stopped in a turn, and buried", () => {
     it(`${without === undefined ? "has ended before" : "without the fence works beside"} the next turn of the session`, async () => {
       const cluster = await Cluster.start({
         nodes: ["a", "b"],
-        cluster: { lease_secs: 6, shared_workdirs: true },
+        cluster: { lease_secs: leaseSecs(6), shared_workdirs: true },
         ...(without !== undefined && { without }),
       });
       try {

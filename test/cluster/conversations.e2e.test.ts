@@ -4,6 +4,7 @@ import { priceOf, sumOfDealt } from "../e2e/dealt.js";
 import { cliEnvironment, KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { Cluster } from "./cluster.js";
+import { leaseSecs } from "./lease.js";
 import type { ClusterNode } from "./node.js";
 import { type Answer, ask } from "./requests.js";
 
@@ -24,7 +25,7 @@ describe("a conversation of whole gateways with the real CLI", () => {
     cluster = await Cluster.start({
       nodes: ["a", "b"],
       engine: "real",
-      cluster: { lease_secs: 10, shared_workdirs: true },
+      cluster: { lease_secs: leaseSecs(3), shared_workdirs: true },
       config: { engine: { spares: 0 } },
       envOf: (_, dir) => cliEnvironment(model, dir),
     });

@@ -5,6 +5,7 @@ import { launchChromium } from "../e2e/chromium.js";
 import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { Cluster } from "./cluster.js";
+import { leaseSecs } from "./lease.js";
 import type { ClusterNode } from "./node.js";
 import { promptOf } from "./order.js";
 
@@ -19,7 +20,7 @@ describe("the dashboard of a cluster", () => {
     browser = await launchChromium();
     cluster = await Cluster.start({
       nodes: ["a", "b"],
-      cluster: { lease_secs: 6, shared_workdirs: true },
+      cluster: { lease_secs: leaseSecs(6), shared_workdirs: true },
       args: ["--enable-plugin", "dashboard,keys"],
     });
     context = await browser.newContext({ viewport: { width: 1280, height: 860 } });

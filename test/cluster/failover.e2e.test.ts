@@ -1,8 +1,9 @@
 import { expect } from "chai";
+import { leaseSecs } from "./lease.js";
 import { OUTAGES, runOutage } from "./outage.js";
 import { BUSY, IDLE, runTrial, TRIALS } from "./trials.js";
 
-const LEASE_SECS = 3;
+const LEASE_SECS = leaseSecs(3);
 
 for (const trial of TRIALS) {
   describe(`${IDLE} idle and ${BUSY} busy sessions of a node: ${trial.name}`, () => {
@@ -20,7 +21,7 @@ for (const outage of OUTAGES) {
     const turns = outage.isFenced ? "the turns end once, without success" : "the turns go on";
     it(`are served again, ${turns}, and no node is buried`, async () => {
       // A short outage includes the start of the database, which takes a second or more.
-      const { answers, verdict } = await runOutage(outage, outage.isFenced ? LEASE_SECS : 10);
+      const { answers, verdict } = await runOutage(outage, outage.isFenced ? LEASE_SECS : leaseSecs(10));
       expect(verdict.broken).to.deep.equal([]);
       expect(verdict.burials).to.equal(0);
       expect(verdict.lost + verdict.otherwise).to.equal(outage.isFenced ? BUSY : 0);

@@ -6,12 +6,13 @@ import { expect } from "chai";
 import { cliEnvironment } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { Cluster } from "./cluster.js";
+import { leaseSecs } from "./lease.js";
 import type { ClusterNode } from "./node.js";
 import { type Answer, ask } from "./requests.js";
 
-const LEASE_SECS = 12;
+const LEASE_SECS = leaseSecs(6);
 /** When the tool would have its effect: long after its gateway must have been ended. */
-const EFFECT_MS = 18_000;
+const EFFECT_MS = 1500 * LEASE_SECS;
 
 const FAULTS: readonly {
   readonly name: string;

@@ -8,6 +8,7 @@ import { eventually } from "../e2e/poll.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "../plugins/telegram/bot-api.js";
 import { cardStored } from "./chat-cards.js";
 import { Cluster } from "./cluster.js";
+import { leaseSecs } from "./lease.js";
 import type { ClusterNode } from "./node.js";
 import { ask } from "./requests.js";
 
@@ -22,7 +23,7 @@ describe("telegram at two nodes, with the real CLI", () => {
     cluster = await Cluster.start({
       nodes: ["a", "b"],
       engine: "real",
-      cluster: { lease_secs: 10, shared_workdirs: true },
+      cluster: { lease_secs: leaseSecs(4), shared_workdirs: true },
       config: {
         engine: { spares: 0 },
         plugins: {

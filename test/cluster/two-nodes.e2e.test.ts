@@ -5,12 +5,13 @@ import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { judge } from "./books.js";
 import { Cluster } from "./cluster.js";
+import { leaseSecs } from "./lease.js";
 import { Load } from "./load.js";
 import type { ClusterNode } from "./node.js";
 import { promptOf } from "./order.js";
 import { Random } from "./random.js";
 
-const LEASE_SECS = 3;
+const LEASE_SECS = leaseSecs(3);
 /** A turn that only its end by others ends within that time. */
 const LONG_MS = 300_000;
 

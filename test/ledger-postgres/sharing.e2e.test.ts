@@ -398,14 +398,13 @@ for (const newest of [false, true])
         for (; !stop; turns++) await writeTurns(ledger, session, 1);
       };
       const writers = Promise.all(sessions.map((session, number) => write(either(ledgers, number), session)));
-      for (let kill = 0; kill < 20; kill++) {
+      for (let kill = 0; kill < 20 || turns <= 20; kill++) {
         await Promise.race([new Promise((resolve) => setTimeout(resolve, random() * 400)), writers]);
         await server.kill();
         await server.start();
       }
       stop = true;
       await writers;
-      expect(turns).to.be.greaterThan(20);
       await checkSums(ledgers[0], sessions, turns);
     });
   });

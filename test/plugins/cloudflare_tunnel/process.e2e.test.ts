@@ -212,7 +212,7 @@ describe("cloudflare_tunnel", () => {
         held.push(heldBytes() - before);
         return announced.includes(URL);
       };
-      await eventually("the address after the flood", look);
+      await eventually("the address after the flood", look, 500_000);
       expect(held, "samples").to.have.length.above(5);
       // What has been read and is not freed yet counts too; a flood that is kept comes to all of it.
       expect(Math.max(...held)).to.be.lessThan(bytes / 2);
