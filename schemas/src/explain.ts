@@ -63,6 +63,9 @@ export function explain(errors: readonly ErrorObject[] | null | undefined, conte
       return explainUnknown(error, context);
     case "required":
       return explainMissing(error, context);
+    case "minProperties":
+    case "maxProperties":
+      return explainCount(error, context);
     default:
       return explainValue(error, context);
   }
@@ -168,6 +171,15 @@ function whatIsMissing(segments: readonly string[], context: ExplainContext): st
   const clause = expected === undefined ? "" : `; it must be ${expected}`;
   missingClauses.set(schemas, clause);
   return clause;
+}
+
+function explainCount(error: ErrorObject, context: ExplainContext): string {
+  const segments = segmentsOf(error.instancePath);
+  const { limit } = paramsOf(error);
+  const value = valueAt(context.value, segments);
+  const bound = `${error.keyword === "maxProperties" ? "at most" : "at least"} ${limit}`;
+  const count = Object.keys(isObject(value) ? value : {}).length;
+  return `${label(segments, context)} must have ${bound} ${limit === 1 ? "entry" : "entries"}, got ${count}`;
 }
 
 function explainValue(error: ErrorObject, context: ExplainContext): string {

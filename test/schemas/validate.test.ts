@@ -30,6 +30,12 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
   ],
   [
     "task-request",
+    { prompt: "hi", metadata: Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`n${at}`, "x"])) },
+    "metadata must have at most 16 entries, got 17",
+  ],
+  ["config", { accounts: { main: {} } }, "accounts.main must have at least 1 entry, got 0"],
+  [
+    "task-request",
     { prompt: "hi", metadata: { "a b": "x" } },
     'each name in metadata must be 1 to 64 letters, digits, _, - and ., got "a b"',
   ],
