@@ -29,28 +29,32 @@ export interface ForkParts {
   readonly maxBytes: number;
 }
 
-/** Forks that are made at once: each copies a conversation and perhaps a folder. */
-const MAX_FORKS = 2;
+/** Forks that are made at once, of one key and of all: each copies a conversation and perhaps a folder. */
+const MAX_PER_KEY = 2;
+const MAX_FORKS = 4;
 
 /** Makes sessions that begin with what was said in another one. */
 export class SessionForks {
-  #running = 0;
+  /** The keys of the forks that are being made. */
+  #running: readonly string[] = [];
 
   constructor(private readonly parts: ForkParts) {}
 
   /** Forks a session at the end of its turn `at`, or where it is now. `hidden`: lists leave the fork out. */
   async fork(session: SessionRecord, at: string | undefined, hidden = false): Promise<SessionForked> {
     this.parts.checkLedger();
-    if (this.#running >= MAX_FORKS) {
+    const { keyId } = session;
+    const own = this.#running.filter((one) => one === keyId);
+    if (own.length >= MAX_PER_KEY || this.#running.length >= MAX_FORKS) {
       throw new GatewayError("UNAVAILABLE", "too many sessions are being forked at once; try again", {
         headers: { "retry-after": "1" },
       });
     }
-    this.#running++;
+    this.#running = [...this.#running, keyId];
     try {
       return await this.#fork(session, at, hidden);
     } finally {
-      this.#running--;
+      this.#running = this.#running.toSpliced(this.#running.indexOf(keyId), 1);
     }
   }
 
