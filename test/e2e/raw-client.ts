@@ -45,6 +45,11 @@ export class RawClient {
     return this.#socket.write(bytes);
   }
 
+  /** Resolves when the system has taken all of it. */
+  async sendWhole(bytes: string | Buffer): Promise<void> {
+    await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
+  }
+
   /** Sends the same piece again and again until the gateway hangs up; resolves to how many bytes that were. */
   async drip(piece: string, everyMs: number): Promise<number> {
     let sent = 0;
