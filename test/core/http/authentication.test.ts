@@ -163,7 +163,9 @@ describe("requests", () => {
       body: { prompt: "hello" },
     });
     expect(task.status).to.equal(200);
-    expect([gateway.ran.at(-1)?.info.keyId, spawned.at(-1)]).to.deep.equal(["badge-holder", "badge-holder"]);
+    // A process that is started ahead is for no turn.
+    const ofTurns = spawned.filter((keyId) => keyId !== undefined);
+    expect([gateway.ran.at(-1)?.info.keyId, ofTurns.at(-1)]).to.deep.equal(["badge-holder", "badge-holder"]);
   });
 
   it("fall to the configured keys without an answer, and are refused if no one knows the key", async () => {
