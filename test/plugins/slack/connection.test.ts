@@ -123,6 +123,7 @@ describe("slack's connection", () => {
     await bot.acknowledged();
     await bot.stop();
     await bot.launch();
+    await bot.ready();
     bot.slack.press(card, "Approve");
     await eventually("a decision", () => bot.approvalService.approvals.get("a1")?.status === "allowed");
     await eventually("the waiting message", () => bot.turns.ran.some(({ prompt }) => prompt === "waits"));
