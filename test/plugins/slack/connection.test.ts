@@ -112,7 +112,9 @@ describe("slack's connection", () => {
   });
 
   it("keeps buttons and waiting messages over a restart", async () => {
-    bot = await (await SlackBot.start()).ready();
+    // A message that Slack shows, and that seems not to have been sent, would be sent again.
+    const patient = { timeout_secs: 60 };
+    bot = await (await SlackBot.start(patient)).ready();
     bot.turns.script = (prompt) => ({ pieces: Array(prompt === "slow" ? 300 : 1).fill("z "), everyMs: 10 });
     const root = bot.slack.mention("slow");
     await bot.shows("z z");
@@ -121,8 +123,10 @@ describe("slack's connection", () => {
     bot.ask({ id: "a1", sessionId: session });
     const card = await bot.shows("May Claude use Bash?");
     await bot.acknowledged();
+    const cards = async () => (await bot.store.list("")).entries.filter(({ key }) => key.includes("/card/"));
+    await eventually("its buttons are stored", async () => (await cards()).length > 0);
     await bot.stop();
-    await bot.launch();
+    await bot.launch(patient);
     await bot.ready();
     bot.slack.press(card, "Approve");
     await eventually("a decision", () => bot.approvalService.approvals.get("a1")?.status === "allowed");
