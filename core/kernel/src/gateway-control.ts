@@ -28,7 +28,7 @@ export interface ReloadReport {
 }
 
 export interface GatewayPaths {
-  /** Undefined if there is none. */
+  /** Undefined without a configuration file. */
   readonly configFile: string | undefined;
   /** The ledger and its keys. */
   readonly dataDir: string;
