@@ -18,9 +18,10 @@ export const PROMPTS: Readonly<Record<Place, string>> = {
   message: "[[words 5]] [[hang]]",
 };
 
-/** The directive for a Bash call, whatever characters the command has. */
-export function bash(command: string): string {
-  return `[[${JSON.stringify({ tool: "Bash", input: { command, description: "Test command" } })}]]`;
+/** The directive for a Bash call, whatever characters the command has, with its time limit in ms if not the CLI's. */
+export function bash(command: string, timeout?: number): string {
+  const input = { command, description: "Test command", timeout };
+  return `[[${JSON.stringify({ tool: "Bash", input })}]]`;
 }
 
 /** A session of a gateway under test, seen from its client and from behind: the model, the ledger's file. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Long enough for a machine that does thirty things at once; only what is about time itself waits for less. */
-const PATIENCE_MS = 150_000;
+export const PATIENCE_MS = 150_000;
 
 /** Waits until `look` answers with something; rejects, naming `what`, when that takes longer than `ms`. */
 export async function eventually<T>(

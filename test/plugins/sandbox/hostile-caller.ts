@@ -19,7 +19,7 @@ import { fileURLToPath } from "node:url";
 import type { TurnResponse } from "@claudeway/schemas";
 import { bash, Conversation } from "../../e2e/conversation.js";
 import { KEYS, TestGateway } from "../../e2e/gateway.js";
-import { eventually } from "../../e2e/poll.js";
+import { eventually, PATIENCE_MS } from "../../e2e/poll.js";
 import { guardOf, readProcess } from "../../e2e/processes.js";
 import { ATTACKS, type Attack } from "./attacks.js";
 
@@ -162,7 +162,7 @@ export class HostileCaller {
     for (const { workdir } of [this.admin, this.bob]) this.#put(join(workdir, "keyring.pl"), KEYRING);
     await this.admin.say(bash("perl keyring.pl keep"));
     // In the sandbox the turn is ended meanwhile, on a busy machine not at once.
-    const pauseMs = this.plugin === "" ? 2000 : 50_000;
+    const pauseMs = this.plugin === "" ? 2000 : PATIENCE_MS;
     this.#put(join(this.bob.workdir, "pause.cjs"), `setTimeout(() => {}, ${pauseMs});`);
     this.#segment =
       /\d+/.exec(execFileSync("ipcmk", ["-M", "64", "-p", "0666"], { encoding: "utf8" }))?.[0] ?? "";
@@ -224,8 +224,8 @@ export class HostileCaller {
   /** Runs one attempt in a turn of its own. */
   async #attackAlone(header: readonly string[], { command, endsTurn }: Attack, index: number): Promise<void> {
     this.#put(join(this.bob.workdir, "alone.sh"), [...header, command].join("\n"));
-    const prompt = `${bash(`bash alone.sh > out/${index} 2>&1`)} [[say over]]`;
-    const { body } = await this.bob.say(prompt, { key: KEYS.bob, timeoutSecs: 90 });
+    const prompt = `${bash(`bash alone.sh > out/${index} 2>&1`, 2 * PATIENCE_MS)} [[say over]]`;
+    const { body } = await this.bob.say(prompt, { key: KEYS.bob, timeoutSecs: (2 * PATIENCE_MS) / 1000 });
     if (endsTurn !== undefined) this.codes.set(index, body.success ? "success" : (body.code ?? "none"));
     for (const name of readdirSync(this.bob.workdir))
       if (/^(part|many)/.test(name)) removeAnyhow(join(this.bob.workdir, name));
