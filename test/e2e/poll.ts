@@ -9,11 +9,11 @@ export async function eventually<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   ms = PATIENCE_MS,
 ): Promise<T> {
-  const deadline = Date.now() + ms;
+  const deadline = performance.now() + ms;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
     await sleep(20);
   }
 }

@@ -153,25 +153,37 @@ describe("routes that require no key", () => {
   });
 
   describe("is slowed down by address before its body is read", () => {
-    const wait = async (path: string, key: string | null = null) => {
-      const head = post(path, 100);
-      const authorization = key === null ? "" : `Authorization: Bearer ${gateway.keys[key]}\r\n`;
-      const client = await open(`${head}${authorization}`);
+    const { now } = Date;
+    // For the gateway time stands still: a busy machine may take longer over a request than the delays are.
+    before(() => {
+      const frozen = now();
+      Date.now = () => frozen;
+    });
+    after(() => {
+      Date.now = now;
+    });
+    const isSlowed = async (path: string) => {
+      const client = await open(post(path, 100));
+      await eventually("an answer", () => client.received !== "");
+      return client.received.startsWith("HTTP/1.1 429 ");
+    };
+    const waitsForBody = async (path: string) => {
+      const client = await open(post(path, 100));
       await new Promise((resolve) => setTimeout(resolve, 100));
-      return client.received.slice(9, 12);
+      return client.received === "";
     };
 
     it("after three wrong keys at the dashboard", async () => {
       for (let tried = 0; tried < 3; tried++)
         expect((await gateway.fetch("/admin/login", { body: { key: "x" }, key: null })).status).to.equal(401);
-      expect(await wait("/admin/login")).to.equal("429");
-      expect(await wait("/hooks/json"), "another plugin's routes").to.equal("");
+      expect(await isSlowed("/admin/login")).to.equal(true);
+      expect(await waitsForBody("/hooks/json"), "another plugin's routes").to.equal(true);
     });
 
     it("after three refusals of any plugin's", async () => {
       for (let tried = 0; tried < 3; tried++)
         expect((await gateway.fetch("/hooks/guess", { body: {}, key: null })).status).to.equal(401);
-      expect(await wait("/hooks/json")).to.equal("429");
+      expect(await isSlowed("/hooks/json")).to.equal(true);
     });
 
     it("whatever address it claims to come from", async () => {
