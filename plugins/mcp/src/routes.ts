@@ -42,6 +42,8 @@ async function post(
     if (message["method"] === "notifications/cancelled") await cancel(table, session, message["params"]);
     const { id, method } = message;
     if (method !== undefined && isRequestId(id)) {
+      // The client may have disconnected already; there is no event for that.
+      if (ctx.res.destroyed) return isNew ? await table.end(session) : undefined;
       if (table.callsOf(caller.keyId) >= MAX_CALLS_PER_KEY)
         throw new Refusal(429, `at most ${MAX_CALLS_PER_KEY} MCP requests of a key are answered at once`);
       const { signal, end } = session.begin(id, { caller, address: ctx.state.clientAddress });
