@@ -27,8 +27,8 @@ async function writeTurn(ledger: Ledger, filled: Filled, round: number): Promise
   const turn = newTurn(round, sessionId, "session", LAST_DAY);
   const outcome = outcomeOf(round, sessionId);
   await ledger.turns.begin(turn, { epoch: 0 });
-  await ledger.turns.noteProcess(turn.id, { pid: 4242, startTime: 123456, marker: "m" });
-  await ledger.turns.recordUsage(turn.id, { ...outcome.usage, costUsd: null, estimated: true });
+  const child = { pid: 4242, startTime: 123456, marker: "m" };
+  await ledger.turns.recordUsage(turn.id, { ...outcome.usage, costUsd: null, estimated: true }, child);
   await ledger.turns.end(turn.id, outcome, { at: new Date(LAST_DAY).toISOString() });
 }
 

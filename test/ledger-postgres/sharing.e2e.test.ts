@@ -55,7 +55,7 @@ for (const newest of [false, true])
     it("is made once by gateways that open it at the same time", async () => {
       const ledgers = await Promise.all([share(), share(), share(), share()]);
       await ledgers[0].sessions.create(newSession());
-      expect(await ledgers[3].sessions.count()).to.equal(1);
+      expect((await ledgers[3].sessions.list({ page: 1, limit: 1 })).total).to.equal(1);
     });
 
     it("is not opened by a gateway alone, nor the other way round, and not by one that is older", async () => {
@@ -383,7 +383,7 @@ for (const newest of [false, true])
       } finally {
         await server.start();
       }
-      expect(await impatient.sessions.count()).to.equal(0);
+      expect((await impatient.sessions.list({ page: 1, limit: 1 })).total).to.equal(0);
       await fenced.checkFile();
     });
 

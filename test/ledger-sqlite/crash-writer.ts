@@ -47,10 +47,10 @@ async function runTurns(keyId: string): Promise<void> {
     await ledger.idempotency.claim(claim);
     await ledger.turns.begin(turn, { epoch: 0 });
     acknowledge("begin", turn.id, claim);
-    await ledger.turns.noteProcess(turn.id, { pid: process.pid, startTime: i, marker: "m" });
-    acknowledge("process", turn.id, i);
     const delivered = tokens(upTo(10), upTo(100));
-    await ledger.turns.recordUsage(turn.id, usageOf("claude-sonnet", delivered, null, true));
+    const child = { pid: process.pid, startTime: i, marker: "m" };
+    await ledger.turns.recordUsage(turn.id, usageOf("claude-sonnet", delivered, null, true), child);
+    acknowledge("process", turn.id, i);
     acknowledge("usage", turn.id, delivered);
     if (i % 5 === 4) continue;
     const used = tokens(upTo(20), upTo(4000), upTo(90_000), upTo(9000));

@@ -81,7 +81,7 @@ export function sessionContract(openLedger: OpenLedger): void {
       await rejection(ledger.sessions.create(session));
       await ledger.sessions.delete(session.id, NOON);
       await rejection(ledger.sessions.create(session));
-      expect(await ledger.sessions.count()).to.equal(0);
+      expect((await ledger.sessions.list({ page: 1, limit: 1 })).total).to.equal(0);
     });
 
     it("lists the newest first, by key and by model, without tasks and deleted ones", async () => {
@@ -113,7 +113,6 @@ export function sessionContract(openLedger: OpenLedger): void {
             seen.push(...answer.sessions.map((session) => session.id));
           }
           expect(seen).to.deep.equal(wanted.map((session) => session.id));
-          expect(await ledger.sessions.count({ keyId, model })).to.equal(wanted.length);
         }
       }
     });
@@ -186,8 +185,8 @@ export function sessionContract(openLedger: OpenLedger): void {
     it("sets the last use forward only", async () => {
       const session = newSession();
       await ledger.sessions.create(session);
-      await ledger.sessions.touch(session.id, "2026-03-13T00:00:00.001Z");
-      await ledger.sessions.touch(session.id, NOON);
+      for (const createdAt of ["2026-03-13T00:00:00.001Z", NOON])
+        await ledger.turns.begin(newTurn(session, { createdAt }), { epoch: 0 });
       expect((await ledger.sessions.get(session.id))?.lastUsed).to.equal("2026-03-13T00:00:00.001Z");
     });
 

@@ -53,9 +53,8 @@ export function turnContract(openLedger: OpenLedger): void {
       expect((await ledger.sessions.get(session.id))?.lastUsed).to.equal(LATER);
 
       const child = { pid: 4711, startTime: 123_456_789, marker: "gateway/turn" };
-      await ledger.turns.noteProcess(turn.id, child);
       const delivered = usageOf("m", tokens(10, 20, 30, 40), null, true);
-      await ledger.turns.recordUsage(turn.id, delivered);
+      await ledger.turns.recordUsage(turn.id, delivered, child);
       await reopen();
       expect(await ledger.turns.get(turn.id)).to.deep.equal({ ...begun, process: child, usage: delivered });
       expect(await ledger.turns.running()).to.deep.equal([await ledger.turns.get(turn.id)]);

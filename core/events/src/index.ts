@@ -2,6 +2,6 @@
 export { approvalView } from "./approval-view.js";
 export { EVENT_NAMES, kindOf, kindsOf } from "./event-kinds.js";
 export { encodeFrames, type SentFrame } from "./server-sent.js";
-export { SessionEvents, type SessionFrame } from "./session-events.js";
+export { SessionEvents } from "./session-events.js";
 export { type ReadOptions, TurnStream } from "./turn-stream.js";
 export { weightOf } from "./weight.js";

@@ -1,13 +1,7 @@
 import type { BackgroundTask, EngineEvent, LostTask, TurnEvent, TurnInfo } from "@claudeway/ports";
 import { approvalView } from "./approval-view.js";
+import type { SentFrame } from "./server-sent.js";
 import { weightOf } from "./weight.js";
-
-/** One event to send. */
-export interface SessionFrame {
-  readonly id: number;
-  readonly event: string;
-  readonly data: unknown;
-}
 
 /** How much of a session's history is kept for readers that reconnect, in bytes and in events. */
 const KEPT_BYTES = 1024 * 1024;
@@ -61,7 +55,7 @@ export class SessionEvents {
       heartbeatMs,
       stop,
     }: { readonly after?: number | undefined; readonly heartbeatMs: number; readonly stop: AbortSignal },
-  ): AsyncGenerator<SessionFrame | null, void> {
+  ): AsyncGenerator<SentFrame | null, void> {
     const feed = this.#feeds.get(sessionId) ?? new Feed();
     this.#feeds.set(sessionId, feed);
     feed.enter();
@@ -91,7 +85,7 @@ export class SessionEvents {
 
 /** The latest events of one session. */
 class Feed {
-  readonly #frames: { readonly frame: SessionFrame; readonly bytes: number }[] = [];
+  readonly #frames: { readonly frame: SentFrame; readonly bytes: number }[] = [];
   #bytes = 0;
   /** Starts above any id of an earlier feed or gateway, so that a reconnecting reader notices the gap. */
   #nextId = Date.now() * 1000;
@@ -135,7 +129,7 @@ class Feed {
     after: number | undefined,
     heartbeatMs: number,
     stop: AbortSignal,
-  ): AsyncGenerator<SessionFrame | null> {
+  ): AsyncGenerator<SentFrame | null> {
     const known = after === undefined || (after >= this.#firstId - 1 && after < this.#nextId);
     let cursor = known && after !== undefined ? after + 1 : this.#nextId;
     if (!known) yield this.#missed(cursor);
@@ -153,7 +147,7 @@ class Feed {
     }
   }
 
-  #missed(cursor: number): SessionFrame {
+  #missed(cursor: number): SentFrame {
     return { id: cursor - 1, event: "missed", data: {} };
   }
 

@@ -1,7 +1,7 @@
 /** What a ledger in an SQL database is made of: tables whose work any database can perform. */
-export { type CopiedLedger, type CopiedTable, copyLedger } from "./copy.js";
-export { nanoOf, usdOf } from "./money.js";
-export { hex, instant, integer, maybeInteger, maybeText, type Row, text, toMs, toRow } from "./rows.js";
+export { type CopiedLedger, copyLedger } from "./copy.js";
+export { nanoOf } from "./money.js";
+export { hex, instant, integer, maybeInteger, type Row, text, toRow } from "./rows.js";
 export {
   type Dialect,
   Sql,

@@ -77,7 +77,7 @@ function* withMetadata(
   return { sessions: rows.map(toSession), total, page, limit };
 }
 
-export function* countSessions(sql: Sql, filter: SessionFilter = {}): Work<number> {
+function* countSessions(sql: Sql, filter: SessionFilter): Work<number> {
   const { where, values, index } = filtered(filter);
   const row = yield* sql.one(
     filter.idPrefix === undefined

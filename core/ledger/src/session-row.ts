@@ -33,7 +33,7 @@ function toOptions(json: string | undefined): Pick<SessionRecord, "options"> {
   return { options };
 }
 
-/** Written by `setCliTotals` and `end`; a change of its shape needs a migration. */
+/** Written as it was given, by several methods; a change of its shape needs a migration. */
 function toCliTotals(json: string | undefined): SessionTotals | undefined {
   if (json === undefined) return undefined;
   const totals: SessionTotals = JSON.parse(json);

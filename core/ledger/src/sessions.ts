@@ -14,7 +14,7 @@ import {
 import { SESSION_HELD, staysAlive } from "./nodes.js";
 import { integer, maybeText, text, toMs } from "./rows.js";
 import { type Epoch, holdEpoch, setColumn } from "./session-epoch.js";
-import { countSessions, listSessions, listTasks } from "./session-lists.js";
+import { listSessions, listTasks } from "./session-lists.js";
 import { HIDDEN, toSession } from "./session-row.js";
 import type { Sql, Work } from "./sql.js";
 import { modelTotals } from "./totals.js";
@@ -87,14 +87,6 @@ export class SessionTable {
 
   tasks(query: Pick<SessionFilter, "keyId" | "metadata"> & PageQuery): Work<SessionPage> {
     return listTasks(this.sql, query);
-  }
-
-  count(filter?: SessionFilter): Work<number> {
-    return countSessions(this.sql, filter);
-  }
-
-  *touch(id: string, at: Instant): Work<void> {
-    yield* this.sql.run("UPDATE sessions SET last_used = max(last_used, ?) WHERE id = ?", toMs(at), id);
   }
 
   delete(id: string, at: Instant): Work<boolean> {

@@ -81,8 +81,6 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       get: inOrder((id) => sessions.get(id)),
       list: performed((query) => sessions.list(query)),
       tasks: performed((query) => sessions.tasks(query)),
-      count: performed((filter) => sessions.count(filter)),
-      touch: inOrder((id, at) => sessions.touch(id, at)),
       delete: inOrder((id, at) => sessions.delete(id, at)),
       setCliTotals: inOrder((id, cliTotals, claim) => sessions.setCliTotals(id, cliTotals, claim)),
       setModel: inOrder((id, model, claim) => sessions.setModel(id, model, claim)),
@@ -98,7 +96,6 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     },
     turns: {
       begin: inOrder((turn, claim, key) => turns.begin(turn, claim, key)),
-      noteProcess: inOrder((turnId, child) => turns.noteProcess(turnId, child)),
       recordUsage: inOrder((turnId, usage, child) => turns.recordUsage(turnId, usage, child)),
       end: reporting(inOrder((turnId, outcome, ending) => turns.end(turnId, outcome, ending))),
       park: inOrder((turnId, parking) => turns.park(turnId, parking)),

@@ -67,7 +67,7 @@ export function bookedOf(row: Row): Booked | undefined {
   return booked;
 }
 
-/** The usage of an open turn since it was last parked, or since it began. */
+/** The usage in the row: of an open turn since it was last parked, or since it began; of an ended one, all of it. */
 export function usageOf(row: Row): TurnRecord["usage"] {
   const whole = {
     tokens: tokens(row),

@@ -114,10 +114,6 @@ export class TurnTable {
       );
   }
 
-  *noteProcess(turnId: string, child: ChildNote): Work<void> {
-    yield* this.sql.run(`UPDATE turns SET ${PROCESS} WHERE id = ?`, ...placeOf(child), turnId);
-  }
-
   *recordUsage(turnId: string, usage: TurnUsage, child?: ChildNote): Work<void> {
     const model = onlyModelOf(usage) ?? (yield* this.#modelOf(turnId));
     if (model === undefined) return;
@@ -157,7 +153,8 @@ export class TurnTable {
     // A result confirms that the CLI received the decision on the call that it kept; otherwise that is unknown.
     if (outcome.exitCode === 0 && turn["parked"] === null) yield* this.#heardOfAll(turnId);
     yield* this.#book(turn, outcome, ending);
-    if (ending.process !== undefined) yield* this.noteProcess(turnId, ending.process);
+    if (ending.process !== undefined)
+      yield* this.sql.run(`UPDATE turns SET ${PROCESS} WHERE id = ?`, ...placeOf(ending.process), turnId);
     return true;
   }
 

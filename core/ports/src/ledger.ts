@@ -150,10 +150,6 @@ export interface SessionBook {
   list(query: SessionFilter & PageQuery): Promise<SessionPage>;
   /** The sessions of one-shot tasks, newest first. */
   tasks(query: Pick<SessionFilter, "keyId" | "metadata"> & PageQuery): Promise<SessionPage>;
-  /** The number of sessions, without tasks and deleted ones. */
-  count(filter?: SessionFilter): Promise<number>;
-  /** Sets `lastUsed`; an earlier time is ignored. */
-  touch(id: string, at: Instant): Promise<void>;
   /**
    * False if the session does not exist or was deleted before. Its turns and all totals are kept, and a running turn
    * may still end.
@@ -308,7 +304,6 @@ export interface TurnBook {
    * @param key under which the turn was asked for; rejects with NotBegun if that is another turn's by now
    */
   begin(turn: NewTurn, claim: Epoch, key?: IdempotencyClaim): Promise<void>;
-  noteProcess(turnId: string, child: ChildNote): Promise<void>;
   /** Replaces the usage so far of a running turn, and notes its process if given. Does nothing after its end. */
   recordUsage(turnId: string, usage: TurnUsage, child?: ChildNote): Promise<void>;
   /**
@@ -439,8 +434,8 @@ export interface ClaimedTurn {
 
 export interface IdempotencyBook {
   /**
-   * "new": begin the turn. A turn's id: the same request came within the last 24 h and began that turn. "conflict": the
-   * key was used with another body. A claim whose turn never began because the gateway was killed is dropped.
+   * "new": begin the turn. A turn: the same request came within the last 24 h and began that one. "conflict": the key
+   * was used with another body. A claim whose turn never began because the gateway was killed is dropped.
    *
    * @param by in a cluster: the start of the node that will begin the turn
    */

@@ -11,7 +11,6 @@ export {
   type GoingTurn,
   type LimitedTurn,
   LimitWaits,
-  type LimitWaitsOptions,
   type TurnWithLimit,
 } from "./limit-waits.js";
 export { MemoryBudget } from "./memory-budget.js";
@@ -20,4 +19,4 @@ export { Polling } from "./polling.js";
 export { shuttingDown, TurnQueue, UNQUEUED } from "./queue.js";
 export { NEVER_SUSPENDED, TurnSlot } from "./turn-slot.js";
 export { unlessAborted } from "./unless-aborted.js";
-export { untilWritten, type WriteLog } from "./until-written.js";
+export { untilWritten } from "./until-written.js";

@@ -115,17 +115,9 @@ async function beginLost(
   const { cliTotals, keyId, kind, model } = session;
   const written = await writtenSince(cliTotals?.session ?? id, keyId, new Date(last.at), cliTotals);
   if (written === undefined) return;
-  const turn = {
-    id: randomUUID(),
-    sessionId: id,
-    kind,
-    keyId,
-    origin: "background" as const,
-    createdAt: last.at,
-    route: BACKGROUND_ROUTE,
-    model,
-    prompt: markOf({ prompt: "" }),
-  };
+  const info = { id: randomUUID(), sessionId: id, kind, keyId, createdAt: last.at };
+  const origin = "background" as const;
+  const turn = { ...info, origin, route: BACKGROUND_ROUTE, model, prompt: markOf({ prompt: "" }) };
   await ledger.turns.begin(turn, await claimHere(ownership, id));
 }
 

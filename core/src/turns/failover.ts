@@ -91,10 +91,7 @@ function continued(
 
 /** Receives the progress of a turn that has used something before. */
 function after(before: TurnUsage, listener: EngineListener): EngineListener {
-  return {
-    ...listener,
-    usage: (usage) => listener.usage(addUsage(before, usage)),
-  };
+  return { ...listener, usage: (usage) => listener.usage(addUsage(before, usage)) };
 }
 
 function usageOf({ usage, unreported = NO_USAGE }: EngineResult): TurnUsage {

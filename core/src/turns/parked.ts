@@ -54,13 +54,8 @@ export class ParkedTurns {
     if (withdraw && (await this.withdraw(turn, "a new prompt replaced it"))) return;
     const { approvalId, limit } = turn.parked;
     if (approvalId === undefined) throw waitsForLimit(turn.id, limit);
-    throw new GatewayError(
-      "CONFLICT",
-      `a tool call of this session waits for a decision: approval ${approvalId}`,
-      {
-        details: { approval_id: approvalId },
-      },
-    );
+    const message = `a tool call of this session waits for a decision: approval ${approvalId}`;
+    throw new GatewayError("CONFLICT", message, { details: { approval_id: approvalId } });
   }
 
   /** Ends a parked turn. False: its call has been decided or its limit is lifted, and the turn resumes. */
@@ -104,13 +99,8 @@ function asParked(turn: TurnRecord | undefined): Parked | undefined {
 }
 
 function waitsForLimit(turnId: string, { resetsAt }: ParkedLimit): GatewayError {
-  return new GatewayError(
-    "CONFLICT",
-    `a turn of this session waits for a usage limit until ${resetsAt}: ${turnId}`,
-    {
-      details: { turn_id: turnId },
-    },
-  );
+  const message = `a turn of this session waits for a usage limit until ${resetsAt}: ${turnId}`;
+  return new GatewayError("CONFLICT", message, { details: { turn_id: turnId } });
 }
 
 function withdrawnOutcome({ parked, usage }: Parked, why: string): TurnOutcome {

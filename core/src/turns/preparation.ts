@@ -157,13 +157,8 @@ export class TurnPreparation {
     const { prompt, workdir } = progress.plan;
     return mentionedFiles(prompt, room, async (path) => {
       if (approvalMode === "deny") return true;
-      const call = {
-        toolUseId: request.info.id,
-        tool: "Read",
-        input: { file_path: path },
-        workdir,
-        cwd: workdir,
-      };
+      const input = { file_path: path };
+      const call = { toolUseId: request.info.id, tool: "Read", input, workdir, cwd: workdir };
       return (await verdictOf(kernel, call, request.info, log)).verdict === "allow";
     });
   }

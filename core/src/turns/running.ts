@@ -37,11 +37,8 @@ export class RunningTurns {
     for (;;) {
       const own = this.ofSession(sessionId).filter(({ info }) => info.origin === "background");
       if (own.length === 0) return;
-      const ended = Promise.all(own.map((turn) => turn.ended));
-      await unlessAborted(
-        ended.then(() => undefined),
-        stop,
-      );
+      const ended = Promise.all(own.map((turn) => turn.ended)).then(() => undefined);
+      await unlessAborted(ended, stop);
     }
   }
 

@@ -69,20 +69,12 @@ export class TurnRecorder {
   async #create(): Promise<Epoch> {
     const { info, plan, ownsWorkdir = false } = this.turn;
     const { ledger, ownership } = this.records;
-    const session = {
-      id: info.sessionId,
-      keyId: info.keyId,
-      kind: "task" as const,
-      model: plan.model,
-      systemPrompt: plan.systemPrompt,
-      options: plan.options,
-      workdir: plan.workdir,
-      ownsWorkdir,
-      createdAt: info.createdAt,
-    };
+    const { sessionId: id, keyId, createdAt } = info;
+    const { model, systemPrompt, options, workdir } = plan;
+    const settings = { model, systemPrompt, options, workdir, ownsWorkdir };
     const { owner } = ownership;
-    await ledger.sessions.create(session, owner);
-    this.#claim = ownership.created(info.sessionId, owner);
+    await ledger.sessions.create({ id, keyId, kind: "task", ...settings, createdAt }, owner);
+    this.#claim = ownership.created(id, owner);
     return this.#claim;
   }
 

@@ -106,10 +106,7 @@ export class Turn {
       return await this.#conclusion.fail(error);
     } finally {
       // Only after the turn is recorded: the session's next turn starts from the totals that this one wrote.
-      earlierTurns.then(
-        (leave) => leave(),
-        () => undefined,
-      );
+      earlierTurns.then((leave) => leave()).catch(() => undefined);
     }
   }
 

@@ -1,10 +1,7 @@
 import type { ModelShare, TurnUsage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
 
-const NO_SHARE: ModelShare = {
-  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
-  costUsd: 0,
-};
+const NO_SHARE: ModelShare = { tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 }, costUsd: 0 };
 
 /** The usage of a turn that never reached the CLI. */
 export const NO_USAGE: TurnUsage = Object.freeze({ ...NO_SHARE, estimated: false, byModel: {} });
