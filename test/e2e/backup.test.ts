@@ -144,6 +144,31 @@ describe("claudeway backup", () => {
     expect(checksum(at("first.sqlite"))).to.equal(sum);
   });
 
+  const CLUSTER = [
+    'keys = ["admin:secret-of-16-chars-or-more"]',
+    "[cluster]",
+    'advertise = "http://10.0.0.5:3000"',
+  ];
+  const POSTGRES = 'url = "postgres://claudeway@127.0.0.1:9/claudeway"';
+  const SETTINGS: readonly (readonly [string, readonly string[]])[] = [
+    ["ledger_url", [`ledger_${POSTGRES}`]],
+    ["[cluster] url", [...CLUSTER, `secret = "${"s".repeat(16)}"`, POSTGRES]],
+  ];
+  for (const [setting, lines] of SETTINGS) {
+    it(`refuses a ledger that ${setting} says is in PostgreSQL`, async () => {
+      writeFileSync(at("postgres.toml"), lines.join("\n"));
+      const env = { CLAUDE_WORKDIR: gateway.workdir, WRAPPER_KEYS: undefined };
+      const args = ["backup", "postgres.sqlite", "--config", "postgres.toml"];
+      const { code, stdout, stderr } = await runToEnd(args, gateway.dir, env);
+      expect({ code, stdout, stderr }).to.deep.equal({
+        code: 1,
+        stdout: "",
+        stderr: "claudeway: backup: the ledger is in PostgreSQL: back it up with pg_dump\n",
+      });
+      expect(existsSync(at("postgres.sqlite"))).to.equal(false);
+    });
+  }
+
   it("writes no file outside the data folder", async () => {
     await run("backup", "evil.sqlite");
     const { DatabaseSync } = await loadSqlite();

@@ -58,6 +58,20 @@ describe("a disk that is full when a turn ends", () => {
     expect(turn, "after a crash").to.deep.include({ state: "completed", result: body });
   });
 
+  it("refuses new turns, and says why", async () => {
+    disk.fill();
+    const { status, headers, body } = await gateway.request("/task", { body: { prompt: "[[words 1]]" } });
+    expect({ status, retryAfter: headers.get("retry-after"), body }).to.deep.equal({
+      status: 503,
+      retryAfter: "5",
+      body: {
+        error: "the ledger cannot be written: the disk is full",
+        code: "UNAVAILABLE",
+        reason: "ledger_unavailable",
+      },
+    });
+  });
+
   it("sends no unrecorded response when the gateway stops", async () => {
     const { answer } = await turnOnFullDisk();
     gateway.signal("SIGTERM");

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Ledger, LedgerError } from "@claudeway/ports";
+import { type Ledger, LedgerError, toGatewayError } from "@claudeway/ports";
 import { expect } from "chai";
 import pg from "pg";
 import { openPostgresCopy, openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
@@ -124,6 +124,19 @@ describe("a ledger in PostgreSQL", () => {
     expect(refused.message).to.include("cannot store the character U+0000");
     await ledger.sessions.create(newSession({ systemPrompt: "a\u{10ffff}b" }));
     expect((await ledger.sessions.list({ page: 1, limit: 1 })).total).to.equal(1);
+    await ledger.close();
+  });
+
+  it("tells clients that its server's disk is full", async () => {
+    const ledger = await openPostgresLedger({ url });
+    await query(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql
+      AS $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$`);
+    await query("CREATE TRIGGER full_disk BEFORE INSERT ON claudeway.sessions EXECUTE FUNCTION full_disk()");
+    const shown = toGatewayError(await rejection(ledger.sessions.create(newSession())));
+    expect(shown).to.include({
+      code: "UNAVAILABLE",
+      message: "the ledger cannot be written: the disk is full",
+    });
     await ledger.close();
   });
 

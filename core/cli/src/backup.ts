@@ -17,7 +17,7 @@ const MAX_FILE = 256 * 1024 * 1024;
  * line to print.
  */
 export async function backup({ config, args: [name = ""] }: LoadedConfig, cwd: string): Promise<string> {
-  if (config.ledger_url !== undefined)
+  if ((config.cluster?.url ?? config.ledger_url) !== undefined)
     throw new ConfigError("backup: the ledger is in PostgreSQL: back it up with pg_dump");
   const target = resolve(cwd, name);
   if (existsSync(target)) throw new ConfigError(`backup: ${name} already exists; name a new file`);

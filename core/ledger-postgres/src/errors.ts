@@ -8,6 +8,7 @@ import pg from "pg";
  */
 const PASSING: ReadonlySet<string> = new Set(["08", "40", "53", "57", "58", "F0"]);
 const NUL_CHARACTER = "22021";
+const DISK_FULL = "53100";
 
 /**
  * Faults after which the same work may succeed within seconds: transaction rollback (deadlock), connection, too many
@@ -61,5 +62,6 @@ export function explainPostgres(error: unknown, database: string): LedgerError {
     `ledger ${database} ${meaning} (PostgreSQL: ${said})`,
     { cause: error },
     PASSING.has(code.slice(0, 2)) || BRIEF.test(code) || isStalePlan(error),
+    code === DISK_FULL ? "the ledger cannot be written: the disk is full" : undefined,
   );
 }

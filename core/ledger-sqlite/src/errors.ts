@@ -18,13 +18,17 @@ const MEANINGS: Readonly<Record<number, string>> = {
 /** Busy, locked, read-only, I/O error, full, cannot open: faults that an operator can fix while the gateway runs. */
 const PASSING: ReadonlySet<number> = new Set([5, 6, 8, 10, 13, 14]);
 
+/** Read-only, I/O error, full: faults of the disk, which clients are told of. Their meanings name no file. */
+const SHOWN: ReadonlySet<number> = new Set([8, 10, 13]);
+
 /** Converts an error of SQLite to a LedgerError that names the file. Any other error is a defect and is returned unchanged. */
 export function explainSqlite(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return error;
   const code = error.errcode & 0xff;
   const meaning = MEANINGS[code];
   const said = meaning === undefined ? `failed: ${error.message}` : `${meaning} (SQLite: ${error.message})`;
-  return new LedgerError(`ledger ${file} ${said}`, { cause: error }, PASSING.has(code));
+  const shown = SHOWN.has(code) ? `the ledger ${meaning}` : undefined;
+  return new LedgerError(`ledger ${file} ${said}`, { cause: error }, PASSING.has(code), shown);
 }
 
 /** The same for errors of the file system. */

@@ -140,7 +140,7 @@ export function toGatewayError(thrown: unknown): GatewayError | undefined {
   if (isRefusal(thrown)) return refusalToError(thrown);
   if (!(thrown instanceof CommitInDoubt || (thrown instanceof LedgerError && thrown.mayPass)))
     return undefined;
-  return new GatewayError("UNAVAILABLE", "the ledger does not answer", {
+  return new GatewayError("UNAVAILABLE", thrown.shown ?? "the ledger does not answer", {
     headers: { "retry-after": String(OUTAGE_SECS) },
     details: { reason: "ledger_unavailable" },
   });

@@ -2,11 +2,15 @@
 export class LedgerError extends Error {
   override readonly name = "LedgerError";
 
-  /** @param mayPass true if the same call may succeed later, for instance after disk space was freed */
+  /**
+   * @param mayPass true if the same call may succeed later, for instance after disk space was freed
+   * @param shown what clients are told instead of "the ledger does not answer"
+   */
   constructor(
     message: string,
     options?: ErrorOptions,
     readonly mayPass = false,
+    readonly shown?: string,
   ) {
     super(message, options);
   }
