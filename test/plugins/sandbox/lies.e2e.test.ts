@@ -53,7 +53,7 @@ const LIES: readonly { readonly what: string; readonly said: string }[] = [
     said: 'result({ deferred_tool_use: { id: "x", name: "Bash", input: {} } })',
   },
   { what: "a message without one", said: `['{"type":"assistant"}', result()]` },
-  { what: "a message of blocks that are none", said: message('"content":[null],"usage":{}') },
+  { what: "a message of invalid blocks", said: message('"content":[null],"usage":{}') },
   { what: "a message whose content is a number", said: message('"content":5,"usage":{}') },
   {
     what: "a message with negative usage",
@@ -61,7 +61,7 @@ const LIES: readonly { readonly what: string; readonly said: string }[] = [
   },
   { what: "events without events", said: `['{"type":"stream_event","event":null}', result()]` },
   { what: "a limit without one", said: `['{"type":"rate_limit_event"}', result()]` },
-  { what: "tasks that are none", said: system('"subtype":"background_tasks_changed","tasks":[null,5]') },
+  { what: "invalid tasks", said: system('"subtype":"background_tasks_changed","tasks":[null,5]') },
   { what: "notices of no task", said: system('"subtype":"task_notification"') },
   {
     what: "answers to no question, and questions of no hook",
