@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importCycles } from "./cycles.js";
 
-// Imports point one way: cli, testing → engine-claude, ledger-sqlite, cluster → core, ledger → kernel, conversations, events, scheduling, workdirs, pages → ports; plugins and what they share → the author's API.
+// Imports point one way: cli, testing → engine-claude, ledger-sqlite, ledger-postgres, cluster → core → kernel, conversations, events, scheduling, workdirs, pages, ledger → ports, config → schemas; plugins and what they share → the author's API.
 const RULES = [
   {
     within: /^core\/conversations\/src\//,

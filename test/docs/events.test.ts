@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { EVENT_NAMES } from "#events/event-kinds.js";
 import { KEYS, TestGateway } from "../e2e/gateway.js";
+import { SUBSCRIBED } from "../e2e/limit-kit.js";
 import { run } from "../packaging/packed.js";
 import { blocksOf, patternOf } from "./blocks.js";
 
@@ -11,7 +12,7 @@ const MARK = "--- output of the block ---";
 describe("docs/events.md", () => {
   let gateway: TestGateway;
   before(async () => {
-    gateway = await TestGateway.start({ env: { IS_SANDBOX: "1" } });
+    gateway = await TestGateway.start({ env: { IS_SANDBOX: "1", ...SUBSCRIBED } });
   });
   after(() => gateway.dispose());
 

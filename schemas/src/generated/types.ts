@@ -1027,7 +1027,7 @@ export interface ErrorResponse {
   turn_id?: string;
   cause?: FailureCode;
   /**
-   * With `GET /ready`: why the gateway is not ready.
+   * With `UNAVAILABLE`: `ledger_unavailable` while the ledger cannot be read or written. With `GET /ready`: why the gateway is not ready.
    */
   reason?: "draining" | "fenced" | "ledger_unavailable" | "not_logged_in";
   /**
