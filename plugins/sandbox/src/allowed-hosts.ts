@@ -86,9 +86,9 @@ function covers(domain: string, name: string, port: number): boolean {
   return !isIP(name) && name.endsWith(pattern.slice(1)) && name.length > pattern.length - 1;
 }
 
-/** Prefixes under which addresses of version 4 are those of version 6: deprecated ones, NAT64 and 6to4. */
+/** Prefixes under which addresses of version 4 are those of version 6: mapped and deprecated ones, NAT64 and 6to4. */
 const EMBEDDING = [
-  /^::(?!ffff:)([0-9a-f]{1,4}):([0-9a-f]{1,4})$/,
+  /^::(?:ffff:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/,
   /^64:ff9b::([0-9a-f]{1,4}):([0-9a-f]{1,4})$/,
   /^2002:([0-9a-f]{1,4}):([0-9a-f]{1,4}):/,
 ];

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { SandboxConfig } from "./config.js";
 import { read } from "./processes.js";
 
@@ -32,7 +32,10 @@ export interface CgroupPlace {
   readonly delegated: boolean;
 }
 
-/** The cgroup of this process in version 2, also where the machine has both versions; undefined without version 2. */
+/**
+ * The cgroup of this process in version 2, also where the machine has both versions; undefined without version 2. Once it
+ * is divided, this process and those that it is restarted by are below it, in `gateway`.
+ */
 export function ownCgroup(
   files: { readonly mountinfo: string; readonly cgroup: string } = {
     mountinfo: read("/proc/self/mountinfo", "utf8"),
@@ -43,8 +46,9 @@ export function ownCgroup(
 ): CgroupPlace | undefined {
   const mount = files.mountinfo.split("\n").find((line) => / - cgroup2 /.test(line));
   const point = mount?.split(" ")[4];
-  const path = /^0::(.*)$/m.exec(files.cgroup)?.[1];
-  if (point === undefined || path === undefined || path.includes("..")) return undefined;
+  const current = /^0::(.*)$/m.exec(files.cgroup)?.[1];
+  if (point === undefined || current === undefined || current.includes("..")) return undefined;
+  const path = basename(current) === OWN ? dirname(current) : current;
   // Another user can write only to what was delegated. Root can write everywhere, and must not disturb systemd.
   const delegated = !isRoot || path === "/" || (service && path.endsWith(".service"));
   return { folder: join(point, path), delegated };
@@ -79,8 +83,12 @@ export class Cgroups {
     return undefined;
   }
 
-  /** Moves what is in the gateway's cgroup into one below it, and ends what an earlier gateway left. */
-  static open({ folder }: CgroupPlace, limits: Limits, log: Log): Cgroups {
+  /**
+   * Moves what is in the gateway's cgroup into one below it, and ends what an earlier gateway left.
+   *
+   * @param again whether this process has opened it before: sandboxes in it are those of its turns
+   */
+  static open({ folder }: CgroupPlace, limits: Limits, log: Log, again = false): Cgroups {
     const available = wordsOf(join(folder, "cgroup.controllers"));
     const wanted = CONTROLLERS.filter((name) => available.includes(name));
     const enabled = wordsOf(join(folder, "cgroup.subtree_control"));
@@ -91,7 +99,8 @@ export class Cgroups {
       writeFileSync(join(folder, "cgroup.subtree_control"), missing.map((name) => `+${name}`).join(" "));
     }
     const cgroups = new Cgroups(folder, limits, wanted.includes("cpu"), log);
-    for (const left of cgroups.#made()) tryTo(() => writeFileSync(join(left, "cgroup.kill"), "1"));
+    if (!again)
+      for (const left of cgroups.#made()) tryTo(() => writeFileSync(join(left, "cgroup.kill"), "1"));
     cgroups.sweep();
     return cgroups;
   }

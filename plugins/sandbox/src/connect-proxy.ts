@@ -57,8 +57,13 @@ export class ConnectProxy {
     await new Promise<void>((resolve, reject) => {
       proxy.#server.once("error", reject).listen(path, resolve);
     });
-    // The CLI may be another user. Nobody else knows the path.
-    chmodSync(path, 0o666);
+    try {
+      // The CLI may be another user. Nobody else knows the path.
+      chmodSync(path, 0o666);
+    } catch (error) {
+      proxy.close();
+      throw error;
+    }
     return proxy;
   }
 

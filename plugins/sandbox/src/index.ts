@@ -9,6 +9,7 @@ import type { SandboxConfig } from "./config.js";
 import { DiskWatch } from "./disk.js";
 import { limitArguments } from "./limits.js";
 import { SandboxNetwork } from "./network.js";
+import { limitsBy, openCgroups } from "./open-cgroups.js";
 import { Sandbox } from "./sandbox.js";
 import { Seccomp } from "./seccomp.js";
 import { wallArguments } from "./walls.js";
@@ -73,35 +74,6 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
     notice("sandbox: the CLI sees its working directory and its key's folder only");
   },
 });
-
-interface Log {
-  info(message: string): void;
-  warn(fields: object, message: string): void;
-}
-
-/** What limits memory, processes and processor time, in words. */
-function limitsBy(problem: string | undefined): string {
-  return problem === undefined ? "cgroups" : `prlimit and by measuring, without cgroups: ${problem}`;
-}
-
-function openCgroups(config: SandboxConfig, log: Log): Cgroups | undefined {
-  const place = ownCgroup();
-  const problem = Cgroups.problem(place);
-  try {
-    if (place !== undefined && problem === undefined) {
-      const cgroups = Cgroups.open(place, config, log);
-      cgroups.tryOut();
-      return cgroups;
-    }
-    log.info(`sandboxes are limited by ${limitsBy(problem)}`);
-  } catch (error) {
-    log.warn(
-      { err: error },
-      "sandboxes are limited by prlimit and by measuring: the cgroups could not be set up",
-    );
-  }
-  return undefined;
-}
 
 function refuseSharedFolders(configDirs: "shared" | "per_key"): void {
   if (configDirs === "per_key") return;

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { chmod } from "node:fs/promises";
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SpawnPlan } from "@claudeway/core";
 import { AllowedHosts } from "./allowed-hosts.js";
 import { domainsOf, type SandboxConfig } from "./config.js";
 import { ConnectProxy } from "./connect-proxy.js";
+import { isOwn } from "./seccomp.js";
 
 /** What makes a sandbox reach allowed hosts only. */
 export interface NetworkWalls {
@@ -29,8 +29,11 @@ const INSIDE = "/run/claudeway";
 
 /** The network of sandboxes. In `proxy` mode, each key has a proxy of its own. */
 export class SandboxNetwork {
-  readonly #proxies = new Map<string, Promise<{ readonly proxy: ConnectProxy; readonly path: string }>>();
-  #folder: string | undefined;
+  /** The socket of each key's proxy. */
+  readonly #sockets = new Map<string, Promise<string>>();
+  /** All proxies, by their sockets: sandboxes that run keep one whose socket was removed. */
+  readonly #proxies = new Map<string, ConnectProxy>();
+  #isClosed = false;
 
   constructor(
     private readonly config: SandboxConfig,
@@ -40,7 +43,7 @@ export class SandboxNetwork {
   async wallsOf(env: SpawnPlan["env"], keyId: string | undefined): Promise<NetworkWalls> {
     if (this.config.network === "host") return { args: [], before: [], env: {} };
     const api = env["ANTHROPIC_BASE_URL"] || API;
-    const { path } = await this.#proxyOf(keyId, api);
+    const path = await this.#socketOf(keyId, api);
     const node = realpathSync(process.execPath);
     const bridge = fileURLToPath(new URL("./bridge.js", import.meta.url));
     const inside = (name: string) => `${INSIDE}/${name}`;
@@ -57,28 +60,45 @@ export class SandboxNetwork {
   }
 
   close(): void {
-    for (const made of this.#proxies.values()) {
-      made.then(({ proxy }) => proxy.close()).catch(() => undefined);
-    }
+    this.#isClosed = true;
+    for (const [path, proxy] of this.#proxies) end(proxy, path);
     this.#proxies.clear();
-    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #proxyOf(keyId: string | undefined, api: string) {
+  /** Opens a proxy unless there is one that can be reached: something may have tidied up temporary files. */
+  async #socketOf(keyId: string | undefined, api: string): Promise<string> {
     const name = JSON.stringify([keyId ?? null, api]);
-    const made = this.#proxies.get(name) ?? this.#open(keyId, api);
-    this.#proxies.set(name, made);
-    return made;
+    const known = this.#sockets.get(name);
+    const path = await known?.catch(() => undefined);
+    if (path !== undefined && isOwn(path)) return path;
+    // Another turn may have opened one meanwhile.
+    if (this.#sockets.get(name) !== known) return this.#socketOf(keyId, api);
+    const opened = this.#open(keyId, api);
+    this.#sockets.set(name, opened);
+    return opened;
   }
 
-  async #open(keyId: string | undefined, api: string) {
+  async #open(keyId: string | undefined, api: string): Promise<string> {
     // Not in the data folder, whose path may be longer than that of a socket may be.
-    this.#folder ??= mkdtempSync(join(tmpdir(), "claudeway-proxy-"));
-    await chmod(this.#folder, 0o711);
-    const path = join(this.#folder, randomUUID());
-    const hosts = new AllowedHosts(domainsOf(this.config, keyId), api);
-    return { proxy: await ConnectProxy.listen(path, hosts, this.log), path };
+    const folder = mkdtempSync(join(tmpdir(), "claudeway-proxy-"));
+    const path = join(folder, randomUUID());
+    try {
+      chmodSync(folder, 0o711);
+      const hosts = new AllowedHosts(domainsOf(this.config, keyId), api);
+      const proxy = await ConnectProxy.listen(path, hosts, this.log);
+      if (this.#isClosed) end(proxy, path);
+      else this.#proxies.set(path, proxy);
+      return path;
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
   }
+}
+
+function end(proxy: ConnectProxy, path: string): void {
+  proxy.close();
+  rmSync(dirname(path), { recursive: true, force: true });
 }
 
 /** What programs connect to directly: the sandbox's own loopback, unless the model API is there. */

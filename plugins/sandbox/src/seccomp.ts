@@ -100,8 +100,8 @@ export class Seccomp {
   }
 }
 
-/** Whether it is there, and not what another user has put where its folder was. */
-function isOwn(file: string): boolean {
+/** Whether a file is there, and not what another user has put where its folder was. */
+export function isOwn(file: string): boolean {
   return lstatSync(dirname(file), { throwIfNoEntry: false })?.uid === process.getuid?.() && existsSync(file);
 }
 

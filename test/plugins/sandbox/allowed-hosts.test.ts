@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { expect } from "chai";
 import { AllowedHosts } from "#plugins/sandbox/allowed-hosts.js";
 
@@ -23,9 +24,9 @@ const ADDRESSES: Readonly<Record<string, string>> = {
   "compatible.test": "::127.0.0.1",
 };
 
-function hosts(domains: readonly string[], api = API): AllowedHosts {
+function hosts(domains: readonly string[], api = API, addresses = ADDRESSES): AllowedHosts {
   return new AllowedHosts(domains, api, async (name) => {
-    const address = ADDRESSES[name];
+    const address = addresses[name];
     if (address === undefined) throw new Error(`unknown name ${name}`);
     return [{ address, family: address.includes(":") ? 6 : 4 }];
   });
@@ -68,6 +69,15 @@ describe("the hosts that a sandbox may reach", () => {
     const literal = hosts(["127.0.0.1:9", "0.0.0.0:9", "::1"]);
     for (const name of ["127.0.0.1", "0.0.0.0"])
       expect(await literal.find(name, 9), name).to.equal(undefined);
+  });
+
+  it("do not lead to an address of this machine in the network, also as one of version 6", async function () {
+    const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    const own = all.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+    if (own === undefined) this.skip();
+    const addresses = { "own.test": own, "mapped.test": `::ffff:${own}` };
+    const list = hosts(Object.keys(addresses), API, addresses);
+    for (const name of Object.keys(addresses)) expect(await list.find(name, 443), name).to.equal(undefined);
   });
 
   it("do not lead to private networks by a name below a wildcard", async () => {

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wr
 import { join } from "node:path";
 import { expect } from "chai";
 import { Cgroups, ownCgroup } from "#plugins/sandbox/cgroups.js";
+import { openCgroups } from "#plugins/sandbox/open-cgroups.js";
 import { eventually } from "../../e2e/poll.js";
 import { temporaryFolder } from "../../temporary.js";
 
@@ -22,6 +23,15 @@ describe("the gateway's own cgroup", () => {
     expect(own(HYBRID, "/", true)).to.deep.equal({ folder: "/sys/fs/cgroup/unified/", delegated: true });
     expect(own("31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw", "/", true)).to.equal(undefined);
     expect(own(UNIFIED, "/../other", true)).to.equal(undefined);
+  });
+
+  it("is the one that was divided, once the gateway has moved below it", () => {
+    const unit = "/system.slice/claudeway.service";
+    const divided = { folder: `/sys/fs/cgroup${unit}`, delegated: true };
+    for (const isRoot of [true, false])
+      expect(own(UNIFIED, `${unit}/gateway`, isRoot, true)).to.deep.equal(divided);
+    expect(own(UNIFIED, "/gateway", true)).to.deep.equal({ folder: "/sys/fs/cgroup/", delegated: true });
+    expect(own(UNIFIED, "/user.slice/session-1.scope/gateway", true)).to.include({ delegated: false });
   });
 
   it("is left alone by root in a session of a user", () => {
@@ -155,6 +165,20 @@ describe("the cgroups of sandboxes", () => {
     cgroups.sweep();
     cgroups.sweep();
     expect(existsSync(join(folder, "cli-1"))).to.equal(true);
+  });
+
+  it("are ended at the first start of a process, and not when its section is reloaded", () => {
+    const own = { folder, delegated: true };
+    const all = { ...log, info: () => undefined };
+    put("cli-1/cgroup.kill", "");
+    const first = openCgroups(LIMITS, all, own);
+    expect(get("cli-1/cgroup.kill")).to.equal("1");
+    put("cli-1/cgroup.kill", "");
+    const second = openCgroups({ ...LIMITS, processes: 64 }, all, own);
+    expect(get("cli-1/cgroup.kill")).to.equal("");
+    expect(
+      [first?.command.join(" "), second?.command.join(" ")].map((one) => one?.includes("echo 64")),
+    ).to.deep.equal([false, true]);
   });
 
   it("report once that the kernel killed what was in them", () => {

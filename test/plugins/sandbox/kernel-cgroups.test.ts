@@ -7,6 +7,7 @@ import { expect } from "chai";
 import { type CgroupPlace, Cgroups, ownCgroup } from "#plugins/sandbox/cgroups.js";
 import type { SandboxConfig } from "#plugins/sandbox/config.js";
 import { limitArguments } from "#plugins/sandbox/limits.js";
+import { openCgroups } from "#plugins/sandbox/open-cgroups.js";
 import { wallArguments } from "#plugins/sandbox/walls.js";
 import { eventually } from "../../e2e/poll.js";
 import { temporaryFolder } from "../../temporary.js";
@@ -161,6 +162,21 @@ describe("the kernel's limits of a sandbox, by cgroups", () => {
       await sleep(100);
       return !existsSync(sandbox.made);
     });
+  });
+
+  it("are in force after the section is reloaded, and sandboxes go on", async () => {
+    const all = { ...log, info: () => undefined };
+    expect(openCgroups(CONFIG, all)).to.not.equal(undefined);
+    const sandbox = start("echo ready; sleep 300");
+    await eventually("the script", () => sandbox.output().includes("ready"));
+    const reloaded = openCgroups({ ...CONFIG, processes: 30 }, all);
+    if (reloaded === undefined) throw new Error("there are no cgroups after the reload");
+    cgroups = reloaded;
+    const next = start("echo ready; sleep 300");
+    await eventually("the next one", () => next.output().includes("ready"));
+    expect(get(next.made, "pids.max").trim()).to.equal("30");
+    expect(populated(sandbox.made)).to.equal(true);
+    expect(warnings).to.deep.equal([]);
   });
 
   it("end what a gateway left that was killed", async () => {
