@@ -16,7 +16,7 @@ import { answerOnSocket, answerUnparsed } from "./errors.js";
 import { Exchanges, lingerOn } from "./exchanges.js";
 import { IncomingRequest } from "./incoming.js";
 import { normalTarget } from "./target.js";
-import { takeUpgrades, type UpgradeListener } from "./upgrade.js";
+import { finishAnswers, takeUpgrades, type UpgradeListener } from "./upgrade.js";
 
 /** Headers of a request, name and value together, in bytes. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -82,7 +82,11 @@ export function createHttpServer(handlers: Handlers, limits: Limits, stalledMs =
  * and write of every connection.
  */
 function dropStalled(server: Server, exchanges: Exchanges, stalledMs: number): void {
+  const watched = new WeakSet<Socket>();
   server.on("connection", (socket: Socket) => {
+    // A request that is put back into its connection announces that once more.
+    if (watched.has(socket)) return;
+    watched.add(socket);
     const look = setInterval(() => {
       if (socket.writableLength > 0 && !socket.timeout && exchanges.any(socket)) socket.setTimeout(stalledMs);
     }, stalledMs / 4);
@@ -126,7 +130,9 @@ function refuseUnparsed(exchanges: Exchanges): (error: NodeJS.ErrnoException, so
 /** Refuses CONNECT requests: the gateway is not a proxy. */
 function refuseTunnels(server: Server, exchanges: Exchanges): void {
   server.on("connect", async (_request, socket) => {
-    await exchanges.answered(socket);
+    // Node has taken its own listener away: an error without one would end the process.
+    socket.on("error", () => socket.destroy());
+    await finishAnswers(server, exchanges, socket);
     answerOnSocket(new GatewayError("BAD_REQUEST", "CONNECT is not supported: this is not a proxy"), socket);
     lingerOn(socket);
   });

@@ -32,7 +32,7 @@ export function takeUpgrades(server: Server, exchanges: Exchanges, webSocket?: U
 }
 
 /** Handles responses in progress as Node did before it detached the connection. */
-async function finishAnswers(server: Server, exchanges: Exchanges, socket: Duplex): Promise<void> {
+export async function finishAnswers(server: Server, exchanges: Exchanges, socket: Duplex): Promise<void> {
   if (!exchanges.any(socket)) return;
   const onDrain = () => exchanges.current(socket)?.emit("drain");
   const onTimeout = () => server.emit("timeout", socket);

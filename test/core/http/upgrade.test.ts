@@ -102,6 +102,18 @@ describe("a request that offers another protocol", () => {
     expect(first).to.include("You said: one");
     expect(second).to.include('"status":"ok"');
   });
+
+  it("leaves nothing behind on its connection, however often", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error) => void warnings.push(message);
+    process.on("warning", onWarning);
+    for (let count = 1; count <= 12; count++) {
+      client.send(`GET /health HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n`);
+      await answers(count);
+    }
+    process.off("warning", onWarning);
+    expect(warnings).to.deep.equal([]);
+  });
 });
 
 describe("a pipelined WebSocket handshake", () => {
@@ -157,6 +169,17 @@ describe("a pipelined WebSocket handshake", () => {
     expect(left()).to.equal(false);
     expect((await gateway.fetch("/health")).status).to.equal(200);
   });
+
+  for (const afterMs of [0, 20, 200]) {
+    it(`as CONNECT may be followed by a reset after ${afterMs} ms`, async () => {
+      client.send("CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n");
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      client.leave();
+      // An error that nobody listens for would end the gateway, and this process.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect((await gateway.fetch("/health")).status).to.equal(200);
+    });
+  }
 
   it("as CONNECT is refused in its turn", async () => {
     client.send(`${task()}CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n`);
