@@ -89,10 +89,12 @@ export class Sessions {
     request: ExtendedRequest<"session-start-request">,
     { hidden = false, history = [] }: SessionBeginning = {},
   ): Promise<SessionRecord> {
-    this.parts.turns.checkLedger();
+    const { history: histories, kernel, ledger, ownership, turns, workdirs } = this.parts;
+    turns.checkLedger();
+    const { owner } = ownership;
     const id = randomUUID();
     const options = await this.parts.options.read(request, caller.keyId);
-    const workdir = await this.parts.workdirs.ofSession(id, request.workdir, caller.keyId);
+    const workdir = await workdirs.ofSession(id, request.workdir, caller.keyId);
     const session = unused({
       id,
       keyId: caller.keyId,
@@ -106,23 +108,17 @@ export class Sessions {
       createdAt: new Date().toISOString(),
       ...(history.length > 0 && { cliTotals: RECORDED }),
     });
-    if (history.length > 0) await this.#writeHistory(session, history);
-    const { history: histories, ledger, ownership } = this.parts;
-    const { owner } = ownership;
-    await ledger.sessions.create(session, owner);
-    if (history.length > 0) await histories.save(await histories.refOf(session));
-    ownership.created(id, owner);
-    this.parts.kernel.notify("sessionStart", infoOf(session));
-    return session;
-  }
-
-  async #writeHistory(session: SessionRecord, history: readonly HistoryMessage[]): Promise<void> {
     try {
-      await this.parts.history.begin(session, history);
+      if (history.length > 0) await histories.begin(session, history);
+      await ledger.sessions.create(session, owner);
+      if (history.length > 0) await histories.save(await histories.refOf(session));
     } catch (error) {
-      if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
+      if (workdir.made) await workdirs.remove(id, workdir.path);
       throw error;
     }
+    ownership.created(id, owner);
+    kernel.notify("sessionStart", infoOf(session));
+    return session;
   }
 
   /** Changes what holds for the session's further turns, and its title. */

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Tokens } from "@claudeway/schemas";
 import { expect } from "chai";
@@ -79,6 +80,16 @@ describe("a disk that is full when a turn ends", () => {
     expect(status).to.equal(503);
     expect(body).to.include({ code: "UNAVAILABLE" }).and.not.have.property("result");
     expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
+  });
+
+  it("leaves no folder of a session that can't be recorded", async () => {
+    const folders = readdirSync(gateway.workdir);
+    disk.fill();
+    const { status, body } = await gateway.request("/session/start", { body: {} });
+    expect([status, body]).to.deep.include(503);
+    expect(readdirSync(gateway.workdir)).to.deep.equal(folders);
+    disk.makeRoom();
+    expect((await gateway.request("/session/start", { body: {} })).status).to.equal(200);
   });
 
   it("records the end when space is freed before the gateway has stopped", async () => {
