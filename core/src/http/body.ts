@@ -149,3 +149,17 @@ function toBodyError(error: Error & { readonly status?: number }): Error {
   }
   return clientError("BAD_REQUEST", `the body must be JSON: ${messageOf(error)}`);
 }
+
+/** Parses a text with the limits of a body. Throws BAD_REQUEST that says what it is: `what`. */
+export function parseText(text: Buffer, what: string): unknown {
+  const problem = new JsonShape().take(text);
+  if (problem !== undefined) throw clientError("BAD_REQUEST", problem);
+  try {
+    return JSON.parse(text.toString(), (name, value: unknown) => {
+      if (name === "__proto__") throw new Error("it must not have a property __proto__");
+      return value;
+    });
+  } catch (error) {
+    throw clientError("BAD_REQUEST", `${what} must be JSON: ${messageOf(error)}`);
+  }
+}

@@ -1,7 +1,5 @@
-import { clientError, messageOf } from "@claudeway/ports";
-import { JsonShape } from "@claudeway/schemas";
 import { requestOf, type SessionFiles, type TransferSlots, type Uploads } from "@claudeway/workdirs";
-import { refuseCompressed } from "./body.js";
+import { parseText, refuseCompressed } from "./body.js";
 import { callerOf, type GatewayContext, type GatewayMiddleware } from "./context.js";
 import { IncomingRequest } from "./incoming.js";
 
@@ -32,7 +30,7 @@ export function promptForms(parts: PromptFormParts, parseJson: GatewayMiddleware
     const upload = await receive(ctx, req, parts);
     try {
       const schema = /^\/task/i.test(ctx.path) ? "task-request" : "session-turn-request";
-      const request = requestOf(upload.fields, schema, parseText);
+      const request = requestOf(upload.fields, schema, parsePart);
       ctx.request.body = { ...request, prompt: upload.withFiles(request["prompt"]) };
       // Two forms with the same parts are the same request, whatever separates the parts.
       ctx.request.rawBody = upload.digest;
@@ -60,16 +58,6 @@ async function receive(ctx: GatewayContext, request: IncomingRequest, parts: Pro
   }
 }
 
-/** Parses JSON with the limits of a body. Throws BAD_REQUEST. */
-function parseText(text: string): unknown {
-  const problem = new JsonShape().take(Buffer.from(text));
-  if (problem !== undefined) throw clientError("BAD_REQUEST", problem);
-  try {
-    return JSON.parse(text, (name, value: unknown) => {
-      if (name === "__proto__") throw new Error("it must not have a property __proto__");
-      return value;
-    });
-  } catch (error) {
-    throw clientError("BAD_REQUEST", `the part request must be JSON: ${messageOf(error)}`);
-  }
+function parsePart(text: string): unknown {
+  return parseText(Buffer.from(text), "the part request");
 }

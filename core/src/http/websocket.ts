@@ -6,20 +6,20 @@ import {
   type Caller,
   type Frame,
   GatewayError,
-  messageOf,
   type PassedRequest,
   type PassingOn,
   type StopReason,
   toGatewayError,
 } from "@claudeway/ports";
 import type { ByteBudget } from "@claudeway/scheduling";
-import { JsonShape, type TaskRequest, validate } from "@claudeway/schemas";
+import { type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import type { RawData, WebSocket, WebSocketServer } from "ws";
 import { redactTokens } from "../approvals/links.js";
 import type { Tasks } from "../tasks.js";
 import type { Turn } from "../turns/turn.js";
 import { type Authentication, authorizationOf } from "./authentication.js";
+import { parseText } from "./body.js";
 import type { ClientAddresses } from "./client-address.js";
 import { answerOnSocket, internalError } from "./errors.js";
 import { lingerOn } from "./exchanges.js";
@@ -77,7 +77,6 @@ export class TaskSockets {
     this.#server ??= new WebSocketServer({
       noServer: true,
       maxPayload: this.options.limitBytes,
-      clientTracking: true,
     });
     return this.#server;
   }
@@ -327,22 +326,12 @@ class TaskSocket {
 function readTask(bytes: Buffer, isBinary: boolean): unknown {
   if (isBinary)
     throw new GatewayError("BAD_REQUEST", "the first message must be a task as JSON text, got binary data");
-  const problem = new JsonShape().take(bytes);
-  if (problem !== undefined) throw new GatewayError("BAD_REQUEST", problem);
-  return parseJson(bytes.toString());
+  return parseText(bytes, "the first message");
 }
 
 function bytesOf(data: RawData): Buffer {
   if (Array.isArray(data)) return Buffer.concat(data);
   return data instanceof ArrayBuffer ? Buffer.from(data) : data;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new GatewayError("BAD_REQUEST", `the first message must be JSON: ${messageOf(error)}`);
-  }
 }
 
 function isInterrupt(bytes: Buffer): boolean {

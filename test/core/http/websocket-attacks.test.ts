@@ -85,6 +85,7 @@ const ATTACKS: readonly (readonly [string, readonly Buffer[], number | "cut"])[]
   ["levels without an end", [frame(TEXT, "[".repeat(60_000))], 1008],
   ["an interrupt first", [frame(TEXT, INTERRUPT)], 1008],
   ["a prototype", [frame(TEXT, '{"prompt":"x","__proto__":{"workdir":"/"}}')], 1008],
+  ["a prototype in the metadata", [frame(TEXT, '{"prompt":"x","metadata":{"__proto__":"x"}}')], 1008],
   ["a field that no task has", [frame(TEXT, '{"prompt":"x","key":"admin"}')], 1008],
   ["a second task behind the first", [TASK, TASK], 1000],
   [
