@@ -359,8 +359,8 @@ export class Sessions {
     await this.#withdraw(session.id, "the session was deleted");
     await this.parts.engine.release(session.id);
     this.parts.events.ended(session.id);
-    if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
     this.parts.kernel.notify("sessionEnd", infoOf(session));
+    if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
   }
 
   /** Ends the parked turn. Resolves to false if there is none. */

@@ -57,9 +57,9 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
   return (ctx, next) => {
     if (ctx.state.destination.to !== "plugin") return next();
     const { path } = ctx;
-    // Asked again: hooks may have taken time, in which plugins may have changed.
+    // Asked again: hooks may have taken time, in which plugins may have changed, and whom their routes admit.
     const mount = kernel.routes.match(path);
-    if (mount === undefined) return next();
+    if (mount?.auth !== ctx.state.destination.access) return next();
     ctx.state.prefix = mount.prefix;
     ctx.state.admit = (caller) => admitSender(kernel, ctx, path, caller);
     return toPlugin(ctx, mount, parseJson);

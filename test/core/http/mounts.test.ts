@@ -1,11 +1,12 @@
 import { once } from "node:events";
+import type { MountOptions } from "@claudeway/core";
 import Router from "@koa/router";
 import { expect } from "chai";
 import { createTestGateway, type TestGateway } from "#testing/index.js";
 import { deferred, plugin } from "../../kernel/kit.js";
 
 /** A plugin whose routes respond with its name; one of them waits until the plugin is disabled. */
-function mounted(name: string, prefix: `/${string}`, begun = deferred()) {
+function mounted(name: string, prefix: `/${string}`, begun = deferred(), options: MountOptions = {}) {
   return plugin(name, (kernel) => {
     const router = new Router();
     router.get("/", (ctx) => {
@@ -16,7 +17,7 @@ function mounted(name: string, prefix: `/${string}`, begun = deferred()) {
       await once(kernel.signal, "abort");
       ctx.body = { plugin: name };
     });
-    kernel.mount(prefix, router);
+    kernel.mount(prefix, router, options);
   });
 }
 
@@ -56,5 +57,26 @@ describe("plugins' routes", () => {
     await gateway.disable("outer");
     expect(await answer("/a/slow")).to.have.property("0", 404);
     expect(await slow).to.deep.equal([200, { plugin: "outer" }]);
+  });
+
+  it("that became the admin's while a request was on its way do not take that request", async () => {
+    const [asked, goOn] = [deferred(), deferred()];
+    await gateway.enable(
+      plugin("gate", (kernel) => {
+        kernel.hooks.request.tapPromise("wait", async ({ path, keyId }) => {
+          if (path !== "/a" || keyId === "admin") return undefined;
+          asked.resolve();
+          await goOn.promise;
+          return undefined;
+        });
+      }),
+    );
+    const late = gateway.fetch("/a", { key: "user" });
+    await asked.promise;
+    await gateway.disable("outer");
+    await gateway.enable(mounted("vault", "/a", begun, { auth: "admin" }));
+    goOn.resolve();
+    expect((await late).status).to.equal(404);
+    expect((await gateway.fetch("/a", { key: "admin" })).status).to.equal(200);
   });
 });
