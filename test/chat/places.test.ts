@@ -81,6 +81,13 @@ describe("places of chats", () => {
     expect(await outdated()).to.have.members(["b", "c"]);
   });
 
+  it("are not noted for a session that the full store has no note of", async () => {
+    const full = new ChatPlaces({ ...store, set: async () => ({ ok: false, reason: "full" }) }, LIMITS);
+    await full.begin("s", "bob", "sonnet");
+    expect(await places.reach({ sessionId: "s", turnId: "t1" }, ["h"])).to.equal(false);
+    expect(await places.find("h")).to.equal(undefined);
+  });
+
   it("keep the latest turns of a long session", async () => {
     for (let turn = 0; turn < 100; turn++) await reach("s", `t${turn}`, `h${turn}`);
     expect(await places.find("h9")).to.equal(undefined);

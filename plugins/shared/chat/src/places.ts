@@ -58,7 +58,7 @@ export class ChatPlaces {
     return ok ? "claimed" : "busy";
   }
 
-  /** Notes a session whose first turn begins, so that it is ended one day whatever happens. */
+  /** Notes a session whose first turn begins, so that it is ended one day. Not if the plugin's part of the ledger is full. */
   async begin(sessionId: string, keyId: string, model: string): Promise<void> {
     const session: ChatSession = { keyId, model, last: null, used: this.now(), hashes: [] };
     await this.store.set(sessionKey(sessionId), session);
@@ -66,12 +66,11 @@ export class ChatPlaces {
 
   /**
    * Notes that the session stands at the end of a turn, which conversations with these digests have reached. False: the
-   * plugin's part of the ledger is full.
+   * plugin's part of the ledger is full, or was when the session began.
    */
   async reach({ sessionId, turnId }: Place, hashes: readonly string[]): Promise<boolean> {
     const before = sessionIn(await this.store.get(sessionKey(sessionId)));
-    // It was ended, as too many others began.
-    if (before === undefined) return true;
+    if (before === undefined) return false;
     const all = [...before.hashes.filter((hash) => !hashes.includes(hash)), ...hashes];
     const dropped = all.splice(0, Math.max(0, all.length - MAX_HASHES));
     const session: ChatSession = { ...before, last: turnId, used: this.now(), hashes: all };

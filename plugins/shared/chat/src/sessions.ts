@@ -43,15 +43,16 @@ export class ChatSessions {
     const { places } = this.parts;
     const place = await places.find(historyHash(scopeOf(request), history));
     if (place === undefined) return this.seed(request);
-    const claim = await places.claim(place, request.model.id);
-    if (claim === "claimed" && (await this.#isAt(place))) return { ...place, origin: "live" };
+    // In this order: a claim that does not lead to a turn would stay.
+    const claim = (await this.isAt(place)) ? await places.claim(place, request.model.id) : "busy";
+    if (claim === "claimed") return { ...place, origin: "live" };
     const fork = claim === "gone" ? undefined : await this.#fork(request, place);
     return fork === undefined ? this.seed(request) : { sessionId: fork, origin: "forked" };
   }
 
-  /** Whether the session's last prompt is the place's turn: its key may have used it by its id. */
-  async #isAt({ sessionId, turnId }: Place): Promise<boolean> {
-    const { turns } = await this.parts.view.turns(sessionId, { page: 1, limit: MAX_OTHER_TURNS });
+  /** Whether the session's last prompt that was not refused is the place's turn: its key may have used it by its id. */
+  async isAt({ sessionId, turnId }: Place): Promise<boolean> {
+    const turns = await this.#latestTurns(sessionId);
     const reached = turns.find(({ origin, ended }) => origin !== "background" && ended?.end !== "refused");
     return reached?.id === turnId;
   }
@@ -61,15 +62,26 @@ export class ChatSessions {
     return { sessionId: await this.#start(request), origin: "seeded" };
   }
 
-  /** Ends a session for good. */
+  /** Ends a session for good. If that fails it stays known, and the sweep tries again. */
   async end(keyId: string, sessionId: string): Promise<void> {
-    await this.parts.places.forget(sessionId);
     try {
       await this.parts.turns.endSession(keyId, sessionId);
     } catch (error) {
       // Its key may have ended it.
       if (codeOf(error) !== "NOT_FOUND") throw error;
     }
+    await this.parts.places.forget(sessionId);
+  }
+
+  /** Ends a session for good, unless a turn waits for its place or runs in it. */
+  async endUnused(keyId: string, sessionId: string): Promise<void> {
+    const turns = await this.#latestTurns(sessionId);
+    if (turns.every(({ ended, parked }) => ended !== undefined || parked !== undefined))
+      await this.end(keyId, sessionId);
+  }
+
+  async #latestTurns(sessionId: string) {
+    return (await this.parts.view.turns(sessionId, { page: 1, limit: MAX_OTHER_TURNS })).turns;
   }
 
   async #start({ keyId, model, system, messages }: ChatRequest): Promise<string> {

@@ -13,15 +13,16 @@ export function sweepSessions(
 ): void {
   let running: Promise<void> | undefined;
   let stopped = false;
+  const warn = (error: unknown) => log.warn({ err: error }, "old sessions of chats could not be ended");
   const sweep = async () => {
     for (const { sessionId, keyId } of await places.outdated()) {
       if (stopped) return;
-      await sessions.end(keyId, sessionId);
+      await sessions.endUnused(keyId, sessionId).catch(warn);
     }
   };
   const start = () => {
     running ??= sweep()
-      .catch((error: unknown) => log.warn({ err: error }, "old sessions of chats could not be ended"))
+      .catch(warn)
       .finally(() => {
         running = undefined;
       });

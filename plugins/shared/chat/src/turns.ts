@@ -78,7 +78,7 @@ export class ChatTurns {
     gone: AbortSignal,
   ): AsyncGenerator<ChatEvent, "lost" | undefined> {
     const { origin } = lease;
-    let left: "reached" | "untouched" | "unknown" = "unknown";
+    let isReached = false;
     try {
       const handle = await this.#prompt(lease, request);
       if (handle === undefined) return "lost";
@@ -88,16 +88,15 @@ export class ChatTurns {
       if (response.code === "CONVERSATION_LOST" && canBeLost(origin)) return "lost";
       await this.#refuseParked(request.keyId, response);
       if (!response.success) throw failureOf(response);
-      if (await this.#reach(lease, handle.id, request, streamed, response)) left = "reached";
+      isReached = await this.#reach(lease, handle.id, request, streamed, response);
       yield { type: "end", response, thinking };
       return undefined;
     } catch (error) {
       // None of the calls waits that the request has results of.
       if (canBeLost(origin) && hasResults(request) && codeOf(error) === "CONFLICT") return "lost";
-      if (isRefused(error)) left = "untouched";
       throw error;
     } finally {
-      if (left !== "reached") this.#leave(lease, request.keyId, left);
+      if (!isReached) this.#leave(lease, request.keyId);
     }
   }
 
@@ -150,14 +149,15 @@ export class ChatTurns {
 
   /**
    * Gives up a session that is not where the client's conversation is. What a turn that failed has left in it is not what the
-   * client goes on from; earlier turns can still be forked. The next sweep ends what this could not.
+   * client goes on from; earlier turns can still be forked. A live session that the turn did not reach, since it was refused,
+   * is free again. The next sweep ends what this could not.
    */
-  #leave(lease: ChatSessionLease, keyId: string, left: "untouched" | "unknown"): void {
+  #leave(lease: ChatSessionLease, keyId: string): void {
     const { sessionId, turnId } = lease;
     const { places, sessions, log } = this.parts;
     const leave = async () => {
       if (turnId === undefined) await sessions.end(keyId, sessionId);
-      else if (left === "untouched") await places.release({ sessionId, turnId });
+      else if (await sessions.isAt({ sessionId, turnId })) await places.release({ sessionId, turnId });
     };
     leave().catch((error: unknown) => {
       log.warn({ err: error, session_id: sessionId }, "a chat's session could not be given up");
@@ -212,12 +212,6 @@ function hasResults({ messages }: ChatRequest): boolean {
 
 function isOfPrompt(block: HistoryBlock): block is ContentBlock {
   return block.type !== "tool_use";
-}
-
-/** Whether a turn was refused before it reached the CLI, by a plugin or as invalid. */
-function isRefused(error: unknown): boolean {
-  const status = error instanceof Error && "status" in error ? error.status : undefined;
-  return typeof status === "number" && status >= 400 && status < 500 && codeOf(error) !== "TIMEOUT";
 }
 
 /** All that a turn streamed. */
