@@ -81,6 +81,8 @@ export class ConnectProxy {
   async #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const [, host = "", port = ""] = /^(.+):(\d{1,5})$/.exec(request.url ?? "") ?? [];
     const found = await this.#find(host, Number(port));
+    // There is no event for a client that has left meanwhile.
+    if (socket.destroyed) return;
     if (typeof found === "string") {
       socket.end(`HTTP/1.1 ${found}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
@@ -110,6 +112,7 @@ export class ConnectProxy {
     const url = URL.canParse(request.url ?? "") ? new URL(request.url ?? "") : undefined;
     const found =
       url?.protocol === "http:" ? await this.#find(url.hostname, Number(url.port || 80)) : "400 Bad Request";
+    if (response.destroyed) return;
     if (url === undefined || typeof found === "string") {
       response.writeHead(Number(String(found).slice(0, 3)), { connection: "close" }).end();
       return;

@@ -1,7 +1,13 @@
 import { once } from "node:events";
+import { createServer } from "node:http";
+import type { GatewayControl, PluginStore } from "@claudeway/core";
+import Router from "@koa/router";
 import { expect } from "chai";
+import Koa from "koa";
 import { AdminSessions } from "#plugins/dashboard/access/admin-sessions.js";
 import { SharedLogins } from "#plugins/dashboard/access/shared-logins.js";
+import { loginRoutes } from "#plugins/dashboard/routes/login.js";
+import { listeningPort } from "../../e2e/address.js";
 import { memoryStore } from "../memory-store.js";
 
 describe("logins of several gateways", () => {
@@ -73,6 +79,38 @@ describe("logins of several gateways", () => {
     now += 1001;
     for (let n = 0; n < 100; n++) await shared.refresh(token);
     expect(reads).to.equal(1);
+  });
+
+  it("are written by a logout only where there was one", async () => {
+    let writes = 0;
+    const counting: PluginStore = {
+      ...store,
+      write: (...changes) => {
+        writes += 1;
+        return store.write(...changes);
+      },
+    };
+    const sessions = new AdminSessions(3600, () => now);
+    const shared = await SharedLogins.open({ sessions, store: counting, signal: over.signal });
+    const router = new Router();
+    const control = { publicUrl: () => undefined } as Partial<GatewayControl> as GatewayControl;
+    loginRoutes(router, { control, sessions, shared });
+    const server = createServer(new Koa().use(router.routes()).callback()).listen(0, "127.0.0.1");
+    const url = `http://127.0.0.1:${await listeningPort(server)}/logout`;
+    const logOut = async (cookie: Readonly<Record<string, string>>) => {
+      const answer = await fetch(url, { method: "POST", headers: { ...cookie, connection: "close" } });
+      return [answer.status, answer.headers.get("set-cookie")?.includes("Max-Age=0"), writes];
+    };
+    const { token, expiresAt } = sessions.open();
+    await shared.opened(token, expiresAt);
+    try {
+      expect(await logOut({})).to.deep.equal([200, true, 0]);
+      expect(await logOut({ cookie: `claudeway_admin=${"A".repeat(43)}` })).to.deep.equal([200, true, 0]);
+      expect(await logOut({ cookie: `claudeway_admin=${token}` })).to.deep.equal([200, true, 1]);
+      expect(await logOut({ cookie: `claudeway_admin=${token}` })).to.deep.equal([200, true, 1]);
+    } finally {
+      server.close();
+    }
   });
 
   it("are not good with another admin key", async () => {

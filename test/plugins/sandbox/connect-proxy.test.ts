@@ -1,9 +1,11 @@
+import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
 import { AllowedHosts } from "#plugins/sandbox/allowed-hosts.js";
 import { ConnectProxy } from "#plugins/sandbox/connect-proxy.js";
+import { deferred, pause } from "../../kernel/kit.js";
 import { temporaryFolder } from "../../temporary.js";
 
 /** What a host that callers own may answer: none of it may harm the gateway, which runs the proxy. */
@@ -56,15 +58,21 @@ describe("the proxy of a sandbox", () => {
   let other: Server;
   let answer: string;
   let reached: number;
+  let joined: number;
+  let asked: ReturnType<typeof deferred<void>>;
+  /** When names are resolved. */
+  let found: Promise<void>;
   const logged: object[] = [];
 
   const portOf = (server: Server) => (server.address() as AddressInfo).port;
   const listen = (server: Server) => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 
   beforeEach(async () => {
-    [answer, reached] = ["", 0];
+    [answer, reached, joined] = ["", 0, 0];
+    [asked, found] = [deferred(), Promise.resolve()];
     logged.length = 0;
     host = createServer((socket) => {
+      joined++;
       socket.on("error", () => socket.destroy());
       socket.once("data", () => socket.end(answer));
     });
@@ -78,7 +86,11 @@ describe("the proxy of a sandbox", () => {
     const hosts = new AllowedHosts(
       ["rebound.test:1", "*.test"],
       `http://allowed.test:${portOf(host)}`,
-      async () => [{ address: "127.0.0.1", family: 4 }],
+      async () => {
+        asked.resolve();
+        await found;
+        return [{ address: "127.0.0.1", family: 4 }];
+      },
     );
     path = join(temporaryFolder("proxy-"), "socket");
     proxy = await ConnectProxy.listen(path, hosts, { info: (fields) => void logged.push(fields) });
@@ -121,6 +133,29 @@ describe("the proxy of a sandbox", () => {
       const heard = await say(request);
       expect(heard).to.match(/^HTTP\/1\.1 4\d\d |^HTTP\/1\.1 502 |^$/);
       expect(reached).to.equal(0);
+    });
+  }
+
+  for (const [request, whom, leave] of [
+    ["GET http://allowed.test:HOST/ HTTP/1.1\r\nHost: x\r\n\r\n", "a client that has left", () => undefined],
+    ["CONNECT allowed.test:HOST HTTP/1.1\r\nHost: x\r\n\r\n", "one that was closed", () => proxy.close()],
+  ] as const) {
+    it(`connects to no host for ${whom} while its name was looked up`, async () => {
+      const held = deferred();
+      found = held.promise;
+      const socket = connect(path).on("error", () => undefined);
+      socket.write(request.replaceAll("HOST", String(portOf(host))));
+      await asked.promise;
+      socket.destroy();
+      // Answered once the proxy has seen that.
+      await say("CONNECT none HTTP/1.1\r\nHost: x\r\n\r\n");
+      leave();
+      await pause(0);
+      held.resolve();
+      await pause(0);
+      const last = connect(portOf(host), "127.0.0.1").end("last").resume();
+      await once(last, "close");
+      expect(joined).to.equal(1);
     });
   }
 

@@ -23,6 +23,8 @@ export function joinSockets(
       socket.off("close", left);
       reject(error);
     };
+    // There is no event for a client that has left already.
+    if (socket.destroyed) left();
     socket.once("close", left);
     hop.once("upgrade", (answer: IncomingMessage, other: Duplex, first: Buffer) => {
       socket.off("close", left);

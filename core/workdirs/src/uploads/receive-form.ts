@@ -94,12 +94,12 @@ class Receiving {
       this.#stop.signal.addEventListener("abort", () => reject(this.#problem), { once: true });
       this.#parser.once("finish", resolve);
       this.#parser.once("error", (error) => this.#refuse(malformed(messageOf(error))));
-      request.once("error", (error) =>
-        reject(error instanceof GatewayError ? error : brokenOff(messageOf(error))),
-      );
-      request.once("close", () => {
-        if (!request.readableEnded) reject(brokenOff("the client has gone"));
-      });
+      const fail = (error: Error) =>
+        reject(error instanceof GatewayError ? error : brokenOff(messageOf(error)));
+      const left = () => request.readableEnded || fail(request.errored ?? new Error("the client has gone"));
+      request.once("error", fail).once("close", left);
+      // There is no event for a client that has left already.
+      if (request.destroyed) left();
       request.pipe(this.#parser);
     });
   }

@@ -25,7 +25,10 @@ type Part = readonly [name: string, page: LogPage | undefined];
 const LEDGER = "";
 const NOTHING_LEFT: LogPage = { entries: [], total: 0, read_bytes: 0, before: null, folders: [] };
 
-/** The lines of every gateway, newest first. `before` has the cursor of each. */
+/**
+ * The lines of every gateway, newest first. `before` has the cursor of each. One that did not answer keeps its own, null if
+ * it never did, for as long as others have more lines.
+ */
 export async function logsOfAll({ ctx, self, peers, files, ledger }: AllLogs): Promise<LogPage> {
   const { before } = ctx.query;
   const cursors = typeof before === "string" ? fromCursor(before) : undefined;
@@ -40,10 +43,14 @@ export async function logsOfAll({ ctx, self, peers, files, ledger }: AllLogs): P
   const others = files === undefined ? [] : await peers.others();
   const parts = await Promise.all([part(LEDGER, ledger), part(self, files), ...others.map(ask)]);
   const away = files === undefined ? [] : await peers.away();
-  return { ...joined(parts), missing: [...parts.flatMap(([name, page]) => (page ? [] : [name])), ...away] };
+  const missing = [...parts.flatMap(([name, page]) => (page ? [] : [name])), ...away];
+  const kept = missing
+    .filter((name) => cursors === undefined || Object.hasOwn(cursors, name))
+    .map((name) => [name, cursors?.[name] ?? null] as const);
+  return { ...joined(parts, kept), missing };
 }
 
-function joined(parts: readonly Part[]): LogPage {
+function joined(parts: readonly Part[], kept: readonly (readonly [string, unknown])[]): LogPage {
   const answered = parts.flatMap(([name, page]) => (page === undefined ? [] : [{ name, page }]));
   const left = answered.flatMap(({ name, page }) =>
     page.before === null ? [] : [[name, page.before] as const],
@@ -55,7 +62,7 @@ function joined(parts: readonly Part[]): LogPage {
     entries,
     total: entries.length,
     read_bytes: answered.reduce((sum, { page }) => sum + page.read_bytes, 0),
-    before: left.length === 0 ? null : toCursor(Object.fromEntries(left)),
+    before: left.length === 0 ? null : toCursor(Object.fromEntries([...left, ...kept])),
     folders: [...new Set(answered.flatMap(({ page }) => page.folders))].sort(),
   };
 }

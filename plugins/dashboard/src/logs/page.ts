@@ -13,7 +13,7 @@ export interface LogPage {
   readonly missing?: readonly string[];
 }
 
-export function toCursor(positions: Readonly<Record<string, number | string>>): string {
+export function toCursor(positions: Readonly<Record<string, unknown>>): string {
   return Buffer.from(JSON.stringify(positions)).toString("base64url");
 }
 

@@ -18,8 +18,10 @@ export function eventRoutes(router: Router, feed: Feed, peers: Peers): void {
   router.get("/events", async (ctx) => {
     const allowed = "a session's id";
     const sessions = allMatching(ctx, "session", { pattern: UUID, allowed, most: MAX_SESSIONS });
+    // There is no event for a page that has left already.
+    if (ctx.res.destroyed) return;
     const reader = feed.open(new Set(sessions), loginOf(ctx));
-    // Before the first await: the page may be gone after it.
+    // Before the next await: the page may be gone after it.
     ctx.res.once("close", () => feed.leave(reader));
     if (await peers.asks(ctx)) void followPeers(reader, peers, askingOf(ctx));
     await feed.followRunning(reader);

@@ -36,8 +36,12 @@ export function loginRoutes(router: Router, parts: LoginParts): void {
   // Not guarded: a browser with an expired cookie can drop it too.
   router.post("/logout", async (ctx) => {
     refuseOtherSites((name) => ctx.get(name), control.publicUrl());
-    sessions.close(tokenIn(ctx.headers));
-    await shared?.closed(tokenIn(ctx.headers));
+    const token = tokenIn(ctx.headers);
+    // Anybody can send this: only the end of a login is stored, which each gateway looks at.
+    if (sessions.find(token) !== undefined) {
+      sessions.close(token);
+      await shared?.closed(token);
+    }
     setCookie(ctx, "", 0);
     ctx.body = { logged_out: true };
   });
