@@ -170,21 +170,21 @@ export class TurnConclusion {
   ): Promise<FinishedTurn> {
     const { events, progress, recorder } = this.parts;
     await events.usageReported;
-    const usage = await recorder.priced(result);
-    const before = this.#outcomeOf(ending, result, usage);
-    const outcome = { ...before, response: answer(before.response) };
-    const last = partingEvents(outcome.response);
-    const stream = { text: events.stream.text, lastId: events.stream.lastId + last.length };
-    const timeLeftMs = progress.slot?.timeLeftMs ?? 0;
-    const parked = { ...waitsFor, ...toKeep(progress.plan, timeLeftMs, outcome), stream };
     try {
+      const usage = await this.untilWritten(() => recorder.priced(result));
+      const before = this.#outcomeOf(ending, result, usage);
+      const outcome = { ...before, response: answer(before.response) };
+      const last = partingEvents(outcome.response);
+      const stream = { text: events.stream.text, lastId: events.stream.lastId + last.length };
+      const timeLeftMs = progress.slot?.timeLeftMs ?? 0;
+      const parked = { ...waitsFor, ...toKeep(progress.plan, timeLeftMs, outcome), stream };
       await this.untilWritten(() => recorder.park({ parked, usage, model: outcome.model }));
+      for (const event of last) events.emit(event);
+      return { outcome: { ...outcome, end: "parked" }, error: undefined };
     } catch (error) {
       onFailure();
       return this.finish(endingOfError(error, undefined) ?? this.#defect(error), result);
     }
-    for (const event of last) events.emit(event);
-    return { outcome: { ...outcome, end: "parked" }, error: undefined };
   }
 
   /**

@@ -44,15 +44,19 @@ export async function runWithFailover(turn: EngineTurn, parts: FailoverParts): P
     const next = context.accounts.choose(turn.info.keyId, tried);
     // Without totals the CLI has ended without a report: there is nothing that another process could continue.
     if (next === undefined || totals === undefined || stop.aborted) return all;
-    // Where another CLI is refused, the turn ends with the limit, and with what it has used.
-    const spawn = await parts.spawn(next).catch((err: unknown) => {
+    // Where no other CLI can run, the turn ends with the limit, and with what it has used.
+    const refused = (err: unknown) => {
       context.log.warn({ err, turn_id: turn.info.id }, "the turn can't go on with the next account");
-    });
+      return undefined;
+    };
+    const spawn = await parts.spawn(next).catch(refused);
     if (spawn?.account === undefined || tried.includes(spawn.account)) return all;
     reportSwitch(parts, current, spawn.account, failure);
     current = continued(current, spawn, totals, all);
     const before = usageOf(all);
-    latest = await context.engine.run(current, after(before, listener), stop);
+    const result = await context.engine.run(current, after(before, listener), stop).catch(refused);
+    if (result === undefined) return all;
+    latest = result;
     all = joined(all, latest);
   }
 }

@@ -1,31 +1,17 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Kernel } from "@claudeway/kernel";
-import { openAudit, openLedger } from "@claudeway/ledger-sqlite";
-import { type AuditLog, CommitInDoubt, GatewayError, type Ledger, LedgerError } from "@claudeway/ports";
-import { AccountLimits } from "@claudeway/scheduling";
+import { CommitInDoubt, GatewayError, type Ledger, LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
-import { pino } from "pino";
-import { ApprovalService } from "#core/approvals/approval-service.js";
-import { LinkSigner } from "#core/approvals/links.js";
-import { OWN_PREFIXES } from "#core/boot.js";
-import { workdirLimits } from "#core/folders.js";
-import { fileSecrets } from "#core/one-node.js";
-import { Services } from "#core/services.js";
+import type { Services } from "#core/services.js";
 import { loseBackground } from "#core/turns/background.js";
 import { recordLostTurns } from "#core/turns/lost.js";
 import type { Turn } from "#core/turns/turn.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
-import { configOf } from "#testing/setup.js";
 import { readAudit } from "../../e2e/audit-lines.js";
 import { eventually } from "../../e2e/poll.js";
 import { newApproval, newTurn, parkedFor, rejection } from "../../ledger/fixture.js";
-import { temporaryFolder } from "../../temporary.js";
 import { BookOwnership } from "./book-ownership.js";
+import { CALLER, log, newSessionOf, PROMPT, promptIn, ServicesKit } from "./services-kit.js";
 
-const log = pino({ level: "silent" });
-const CALLER = { keyId: "admin", admin: false };
-const PROMPT = { prompt: "x", timeout_secs: 60, verbatim: false, detach: false, stream: "text" as const };
 const LOSS = { totalsAfterLoss: () => ({ bases: [] }), usageAfterLoss: <T>(recorded: T) => recorded };
 
 interface Node {
@@ -36,20 +22,16 @@ interface Node {
 }
 
 describe("a turn of a node whose sessions may go to another one", () => {
-  let dir: string;
+  let kit: ServicesKit;
   let ledger: Ledger;
-  let audit: AuditLog;
   let goOn: () => void;
   let waited: Promise<void>;
   let one: Node;
   let two: Node;
-  const closers: (() => Promise<void>)[] = [];
 
   beforeEach(async () => {
-    dir = temporaryFolder("claudeway-epochs-");
-    for (const folder of ["work", "logs", "data"]) mkdirSync(join(dir, folder));
-    ledger = await openLedger({ dataDir: join(dir, "data") });
-    audit = openAudit({ dir: join(dir, "logs"), log });
+    kit = await ServicesKit.open();
+    ({ ledger } = kit);
     waited = new Promise((resolve) => {
       goOn = resolve;
     });
@@ -58,49 +40,19 @@ describe("a turn of a node whose sessions may go to another one", () => {
   });
   afterEach(async () => {
     goOn();
-    for (const close of closers.splice(0)) await close();
-    await audit.close();
-    await ledger.close();
+    await kit.close();
   });
 
   async function start(name: string): Promise<Node> {
     const ownership = await BookOwnership.join(ledger.nodes, name);
-    const loaded = configOf({ config: {}, sections: {}, keys: { admin: "sk-0123456789" }, env: {}, dir });
-    const kernel = new Kernel({ log, cwd: dir, reservedPrefixes: OWN_PREFIXES });
     const engine = new ScriptedEngine(async function* ({ prompt }) {
       if (prompt === "wait") yield { wait: waited };
       yield `done: ${prompt}`;
     });
-    const links = await LinkSigner.open(fileSecrets(join(dir, "data")));
-    const approvalService = new ApprovalService({ ledger, kernel, audit, links, log, shared: true });
-    const services = new Services(
-      {
-        version: "0.0.0",
-        loaded,
-        spawn: (cwd) => ({ command: "claude", args: [], env: {}, cwd, options: {} }),
-        accounts: new AccountLimits(() => []),
-        approvalMode: () => "bypass",
-        workdirs: workdirLimits(loaded, {}),
-      },
-      { kernel, engine, ledger, ownership, audit, approvalService, log },
-    );
-    closers.push(async () => {
-      services.closeTurns();
-      services.turns.stopAll("shutdown");
-      await services.turns.drained();
-      approvalService.close();
-      await kernel.close();
-    });
-    return { ownership, services, engine, ran: engine.ran };
+    return { ownership, services: await kit.start(ownership, engine), engine, ran: engine.ran };
   }
-  const session = async (at: Node) => (await at.services.sessions.start(CALLER, { model: "sonnet" })).id;
-  const prompt = (at: Node, id: string, text: string, turnId: string = crypto.randomUUID()) =>
-    at.services.sessions.prompt(
-      CALLER,
-      id,
-      { ...PROMPT, prompt: text, restart_conversation: false, withdraw_pending: false },
-      turnId,
-    );
+  const session = (at: Node) => newSessionOf(at.services);
+  const prompt = (at: Node, id: string, text: string) => promptIn(at.services, id, text);
   async function running(at: Node, id: string): Promise<Turn> {
     const turn = await prompt(at, id, "wait");
     await eventually("the turn runs", () => at.ran.some(({ prompt: text }) => text === "wait"));
@@ -110,13 +62,13 @@ describe("a turn of a node whose sessions may go to another one", () => {
   const bury = ({ ownership: { start } }: Node) => ledger.nodes.bury({ ...start, beat: 0 });
   /** What a node does when it starts, and when it finds what others left. */
   async function undertake(): Promise<readonly string[]> {
-    const records = { ledger, ownership: two.ownership, audit, log };
+    const records = { ledger, ownership: two.ownership, audit: kit.audit, log };
     await loseBackground(records, async () => undefined);
     return (await recordLostTurns(records, LOSS)).map(({ turn }) => turn.id);
   }
   const linesOf = async () => {
-    await audit.flush();
-    return readAudit(join(dir, "logs"), "admin");
+    await kit.audit.flush();
+    return readAudit(join(kit.dir, "logs"), "admin");
   };
 
   it("is not booked as lost when another node starts", async () => {
