@@ -1,6 +1,7 @@
 import type { KeyPlaces } from "@claudeway/ports";
 import { expect } from "chai";
 import { type Place, TurnQueue } from "#scheduling/queue.js";
+import { TurnSlot } from "#scheduling/turn-slot.js";
 import { eventually } from "../e2e/poll.js";
 
 /** Places of keys over all nodes, as the ledger counts them. */
@@ -94,5 +95,31 @@ describe("TurnQueue among several nodes", () => {
     keyPlaces.error = new Error("away");
     expect(String(await enter(queue, "ci").catch((error: unknown) => error))).to.include("away");
     expect(queue.running).to.equal(0);
+  });
+
+  it("gives a turn whose call is decided its place and its clock once a ledger that failed answers", async () => {
+    const keyPlaces = new Counted();
+    const queue = new TurnQueue({ ...limits, keyPlaces });
+    let timedOut = false;
+    const slot = new TurnSlot({
+      queue,
+      keyId: "ci",
+      timeoutMs: 50,
+      onTimeout: () => {
+        timedOut = true;
+      },
+      moved: () => undefined,
+      signal: new AbortController().signal,
+    });
+    await slot.begin(false);
+    slot.suspend();
+    keyPlaces.error = new Error("away");
+    const resumed = slot.resume();
+    await eventually("it has asked", () => keyPlaces.asked === 2 && queue.queued === 1);
+    keyPlaces.error = undefined;
+    await resumed;
+    expect([queue.running, keyPlaces.taken.get("ci")]).to.deep.equal([1, 1]);
+    await eventually("its time is over", () => timedOut);
+    slot.end();
   });
 });

@@ -21,11 +21,17 @@ export class PlacesOfKeys {
     return this.#full.has(keyId) || this.#asking.has(keyId);
   }
 
-  /** A place for a turn of the key, or undefined, and it is full for a while. Rejects like the ledger. */
-  async take(keyId: string, limit: number): Promise<KeyPlace | undefined> {
+  /**
+   * A place for a turn of the key, or undefined, and it is full for a while. Rejects like the ledger, but not for a turn
+   * that had a place before (`again`): that one waits until the ledger answers.
+   */
+  async take(keyId: string, limit: number, again: boolean): Promise<KeyPlace | undefined> {
     this.#asking.add(keyId);
     try {
-      const place = await this.places.take(keyId, limit);
+      const place = await this.places.take(keyId, limit).catch((error: unknown) => {
+        if (!again) throw error;
+        return undefined;
+      });
       if (place === undefined) this.#close(keyId);
       return place;
     } finally {

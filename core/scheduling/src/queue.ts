@@ -66,7 +66,7 @@ export class TurnQueue {
 
   /**
    * The same for a turn that gave its place back while it waited for a person. It goes ahead of its key's other turns,
-   * and neither a full queue nor a shutdown refuses it.
+   * and neither a full queue nor a shutdown refuses it, nor a ledger that fails: it rejects with the signal's reason only.
    */
   enterAgain(keyId: string, signal: AbortSignal, moved: (position: number) => void): Promise<Place> {
     return this.#wait(keyId, signal, moved, true);
@@ -173,7 +173,7 @@ export class TurnQueue {
   async #serveOverNodes(waiter: Waiter, place: Place, limit: number): Promise<void> {
     const { keyId, signal, again } = waiter;
     try {
-      const overNodes = await this.#placesOfKeys?.take(keyId, limit);
+      const overNodes = await this.#placesOfKeys?.take(keyId, limit, again);
       const both = overNodes && this.#bothPlaces(keyId, place, overNodes);
       if (signal.aborted || (this.#closed && !again)) {
         waiter.refuse(shuttingDown());

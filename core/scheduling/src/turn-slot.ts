@@ -87,7 +87,7 @@ export class TurnSlot {
       await this.begin(true);
       if (this.#suspensions > 0 || this.#ended) this.#rest();
     } catch {
-      // The turn is being ended: `stop` handles that.
+      // `enterAgain` rejects only if the turn is being ended: `stop` handles that.
     }
   }
 
