@@ -189,12 +189,13 @@ export class TurnConclusion {
 
   /**
    * A resumed turn whose decision has not reached the CLI stays parked at shutdown, for the next start to resume, and when its
-   * session has gone to another node.
+   * node may not work any more, or its session has gone to another one.
    */
   #stayParked(error?: unknown): FinishedTurn | undefined {
-    const { context, events, recorder, request } = this.parts;
+    const { context, events, progress, recorder, request } = this.parts;
     const { continues } = request;
-    const mayStay = context.closing.aborted || error instanceof FencedError || error instanceof Elsewhere;
+    const isGone = error instanceof FencedError || error instanceof Elsewhere;
+    const mayStay = context.closing.aborted || progress.stopped === "fenced" || isGone;
     if (continues === undefined || recorder.unparked || !mayStay) return undefined;
     const outcome = answerSoFar(continues);
     events.emit({ type: "done", response: outcome.response });

@@ -9,7 +9,7 @@ import type { Turn } from "./turn.js";
 export interface ResumptionOptions {
   readonly parked: ParkedTurns;
   readonly approvalService: ApprovalService;
-  readonly ownership: Pick<Ownership, "claim">;
+  readonly ownership: Pick<Ownership, "claim" | "fenced">;
   readonly turns: RunningTurns;
   readonly limitWaits: LimitWaits;
   /** Aborted when the gateway closes: turns decided after that resume at the next start. */
@@ -17,12 +17,13 @@ export interface ResumptionOptions {
   readonly log: Logger;
 }
 
+/** A turn that is still parked when it has ended may go on again after this time, in ms: its end could not be recorded. */
+const AGAIN_MS = 5000;
+
 /** Resumes parked turns when their call is settled, or when the usage limit that they wait for is lifted. */
 export class Resumption {
-  /**
-   * The approval that each turn last resumed for, so that a turn that could not be recorded is not resumed in a loop.
-   */
-  readonly #gone = new Map<string, string>();
+  /** The approvals whose turns have resumed, so that a turn that could not be recorded is not resumed in a loop. */
+  readonly #gone = new Set<string>();
 
   constructor(private readonly options: ResumptionOptions) {
     const { approvalService, turns, limitWaits } = options;
@@ -42,12 +43,12 @@ export class Resumption {
    */
   async goOn(turnId: string): Promise<void> {
     const { parked, log, limitWaits, ownership } = this.options;
+    if (ownership.fenced.aborted) return;
     try {
       const turn = await parked.get(turnId);
-      if (turn === undefined) this.#gone.delete(turnId);
       // The node that has the session resumes the turn, or the one that claims it next.
-      else if ((await ownership.claim(turn.sessionId)).at !== "here") return;
-      else if (isForLimit(turn)) limitWaits.add(turn);
+      if (turn === undefined || (await ownership.claim(turn.sessionId)).at !== "here") return;
+      if (isForLimit(turn)) limitWaits.add(turn);
       else await this.#goOnAfterDecision(turn);
     } catch (error) {
       log.error(
@@ -65,8 +66,12 @@ export class Resumption {
     if (approval.status === "withdrawn")
       return await parked.end(turn, "the gateway ended while it was withdrawn");
     // No await between here and `start`, so that of two concurrent calls only one starts the turn.
-    if (this.#gone.get(turn.id) === approval.id) return;
-    if (this.#start(turn, approval) !== undefined) this.#gone.set(turn.id, approval.id);
+    if (this.#gone.has(approval.id)) return;
+    const resumed = this.#start(turn, approval);
+    if (resumed === undefined) return;
+    this.#gone.add(approval.id);
+    const forget = () => this.#gone.delete(approval.id);
+    void resumed.ended.then(() => setTimeout(forget, AGAIN_MS).unref());
   }
 
   async #goOnAfterLimit(turnId: string): Promise<Turn | undefined> {

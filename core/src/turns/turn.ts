@@ -123,10 +123,10 @@ export class Turn {
     await this.context.checkParked(info.sessionId, withdrawPending);
   }
 
-  /** Records that a parked turn runs again, after the session's earlier turns. */
+  /** Takes a parked turn on, so that its end is recorded if it is stopped, and waits for the session's earlier turns. */
   async #resume(earlierTurns: Promise<unknown>): Promise<void> {
-    await earlierTurns;
     await this.#recorder.goOn();
+    await earlierTurns;
   }
 
   /** Runs the turn when the queue has a place for it. `resumed`: it had a place before it was parked. */

@@ -1,0 +1,112 @@
+import { type Ledger, LedgerError } from "@claudeway/ports";
+import { expect } from "chai";
+import type { Services } from "#core/services.js";
+import { ScriptedEngine } from "#testing/scripted-engine.js";
+import { eventually } from "../../e2e/poll.js";
+import { newApproval, newTurn, parkedFor, tokens, usageOf } from "../../ledger/fixture.js";
+import { BookOwnership } from "./book-ownership.js";
+import { newSessionOf, promptIn, ServicesKit } from "./services-kit.js";
+
+/** Waits in each run, until it is stopped. */
+class WaitingEngine extends ScriptedEngine {
+  runs = 0;
+
+  override async run(...[turn, listener, stop]: Parameters<ScriptedEngine["run"]>) {
+    this.runs += 1;
+    return new ScriptedEngine(() => [{ wait: "for good" }]).run(
+      { ...turn, parkedCall: undefined },
+      listener,
+      stop,
+    );
+  }
+}
+
+describe("a turn whose call was decided", () => {
+  let kit: ServicesKit;
+  let ledger: Ledger;
+  let engine: WaitingEngine;
+  let services: Services;
+  beforeEach(async () => {
+    kit = await ServicesKit.open();
+    ({ ledger } = kit);
+    engine = new WaitingEngine();
+    services = await kit.start(await BookOwnership.join(ledger.nodes, "one"), engine);
+  });
+  afterEach(() => kit.close());
+
+  /** A turn of the session that is parked, and whose call has been allowed since. */
+  async function decided(sessionId: string): Promise<string> {
+    const turn = newTurn({ id: sessionId, keyId: "admin", kind: "session" });
+    await ledger.turns.begin(turn, { epoch: 0 });
+    const approval = newApproval(turn, { expiresAt: new Date(Date.now() + 60_000).toISOString() });
+    await ledger.approvals.ask(approval);
+    const at = new Date().toISOString();
+    const usage = usageOf("sonnet", tokens(1, 1), 0.01);
+    await ledger.turns.park(turn.id, { at, usage, model: "sonnet", parked: parkedFor(approval) });
+    await ledger.approvals.settle(approval.id, "allowed");
+    return turn.id;
+  }
+  const runningTurn = async (id: string) => {
+    const turn = services.turns.get(id);
+    if (turn === undefined) throw new Error("the turn does not run");
+    await eventually("the engine runs it", () => engine.runs > 0);
+    return turn;
+  };
+
+  it("goes on again if its end could not be recorded, but not at once", async () => {
+    const id = await decided(await newSessionOf(services));
+    await services.resumption.goOn(id);
+    const { end } = ledger.turns;
+    ledger.turns.end = () => Promise.reject(new LedgerError("ledger: broken"));
+    (await runningTurn(id)).stop("interrupted");
+    await services.turns.get(id)?.ended;
+    ledger.turns.end = end;
+    await services.resumption.goOn(id);
+    expect(services.turns.get(id)).to.equal(undefined);
+    await eventually("it goes on again", async () => {
+      await services.resumption.goOn(id);
+      return services.turns.get(id) !== undefined;
+    });
+  });
+
+  it("stays parked while its node may not work, and goes on after that", async () => {
+    const id = await decided(await newSessionOf(services));
+    await services.resumption.goOn(id);
+    const turn = await runningTurn(id);
+    turn.stop("fenced");
+    expect((await turn.ended).outcome.end).to.equal("parked");
+    expect(await ledger.turns.get(id)).to.have.property("ended", undefined);
+    await eventually("it goes on again", async () => {
+      await services.resumption.goOn(id);
+      return services.turns.get(id) !== undefined;
+    });
+  });
+
+  it("ends if it is stopped before an earlier turn of its session has", async () => {
+    const sessionId = await newSessionOf(services);
+    const first = await promptIn(services, sessionId, "first");
+    await eventually("the first turn runs", () => engine.runs === 1);
+    const id = await decided(sessionId);
+    await services.resumption.goOn(id);
+    const resumed = services.turns.get(id);
+    resumed?.stop("interrupted");
+    expect((await resumed?.ended)?.outcome.end).to.equal("interrupted");
+    const recorded = await ledger.turns.get(id);
+    expect([recorded?.ended?.end, recorded?.usage.costUsd]).to.deep.equal(["interrupted", 0.01]);
+    first.stop("interrupted");
+    await first.ended;
+  });
+
+  it("stays parked if the gateway ends before an earlier turn of its session has", async () => {
+    const sessionId = await newSessionOf(services);
+    await promptIn(services, sessionId, "first");
+    await eventually("the first turn runs", () => engine.runs === 1);
+    const id = await decided(sessionId);
+    await services.resumption.goOn(id);
+    const resumed = services.turns.get(id);
+    services.closeTurns();
+    services.turns.stopAll("shutdown");
+    expect((await resumed?.ended)?.outcome.end).to.equal("parked");
+    expect(await ledger.turns.get(id)).to.have.property("ended", undefined);
+  });
+});
