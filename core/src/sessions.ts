@@ -4,10 +4,8 @@ import { kindsOf, type SessionEvents } from "@claudeway/events";
 import { type ExtendedRequest, type Kernel, type SessionInfo, toPrompt } from "@claudeway/kernel";
 import {
   type Caller,
-  type Decider,
   type Engine,
   GatewayError,
-  type GrantedCall,
   type HistoryMessage,
   type Ledger,
   type NewSession,
@@ -27,9 +25,9 @@ import type {
 } from "@claudeway/schemas";
 import type { StoreFiles, Workdirs } from "@claudeway/workdirs";
 import type { ApprovalService } from "./approvals/approval-service.js";
-import { checkDecider, checkDecision, deciderOf } from "./approvals/deciding.js";
+import { deciderOf } from "./approvals/deciding.js";
 import type { OptionReader } from "./turn-options.js";
-import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
+import { APPROVE_ROUTE, ApprovedCalls, approvalPrompt } from "./turns/approved-calls.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { Resumption } from "./turns/resumption.js";
 import type { RunningTurns } from "./turns/running.js";
@@ -68,7 +66,6 @@ export interface SessionParts {
 
 /** Of a session whose conversation is there before its first turn. */
 const RECORDED: SessionTotals = { answered: true, bases: [{}] };
-const ALLOW = { decision: "allow" } as const;
 /** The timeout of a turn if the request body cannot set one, in seconds. */
 const APPROVED_TURN_TIMEOUT_SECS = 600;
 
@@ -77,12 +74,13 @@ const APPROVED_TURN_TIMEOUT_SECS = 600;
  * NOT_FOUND.
  */
 export class Sessions {
-  /** Denied calls whose approval is in progress: each may run once. */
-  readonly #approving = new Set<string>();
+  readonly #approvedCalls: ApprovedCalls;
   /** Prompts begin in the order of their arrival, however long the ledger takes over each. */
   readonly #arrived = new SessionOrder();
 
-  constructor(private readonly parts: SessionParts) {}
+  constructor(private readonly parts: SessionParts) {
+    this.#approvedCalls = new ApprovedCalls(parts);
+  }
 
   async start(
     caller: Caller,
@@ -238,32 +236,19 @@ export class Sessions {
     from?: string,
   ): Promise<Turn> {
     const session = await this.owned(caller, id, true);
-    const waiting = await this.#allowWaiting(session.id, toolUseIds, deciderOf(caller, from));
-    if (waiting !== undefined) return waiting;
-    await this.#admitWorkdir(session);
-    const release = this.#reserve(session.id, toolUseIds);
-    try {
-      const granted = await approvedCalls(this.parts.ledger, session.id, toolUseIds);
-      const turn = this.#startApproved(session, granted, turnId);
-      void turn.ended.then(release);
-      return turn;
-    } catch (error) {
-      release();
-      throw error;
-    }
-  }
-
-  #startApproved(session: SessionRecord, granted: readonly GrantedCall[], turnId: string): Turn {
-    return this.parts.turns.start({
-      info: turnInfo(session, turnId),
-      plan: {
-        ...planOf(session),
-        prompt: approvalPrompt(granted),
-        timeoutMs: APPROVED_TURN_TIMEOUT_SECS * 1000,
-        verbatim: true,
-      },
-      route: APPROVE_ROUTE,
-      granted,
+    return this.#approvedCalls.approve(session.id, toolUseIds, deciderOf(caller, from), async (granted) => {
+      await this.#admitWorkdir(session);
+      return this.parts.turns.start({
+        info: turnInfo(session, turnId),
+        plan: {
+          ...planOf(session),
+          prompt: approvalPrompt(granted),
+          timeoutMs: APPROVED_TURN_TIMEOUT_SECS * 1000,
+          verbatim: true,
+        },
+        route: APPROVE_ROUTE,
+        granted,
+      });
     });
   }
 
@@ -271,53 +256,6 @@ export class Sessions {
     const { id: sessionId, keyId, workdir } = session;
     if (!this.parts.workdirs.isAsMade(session))
       await this.parts.workdirs.admit(workdir, { sessionId, keyId });
-  }
-
-  /** Throws CONFLICT if one of the calls is already being approved. */
-  #reserve(sessionId: string, toolUseIds: readonly string[]): () => void {
-    const calls = toolUseIds.map((id) => `${sessionId} ${id}`);
-    const taken = calls.findIndex((call) => this.#approving.has(call));
-    if (taken !== -1) {
-      throw new GatewayError("CONFLICT", `tool_use_ids: ${toolUseIds[taken]} is already being approved`);
-    }
-    for (const call of calls) this.#approving.add(call);
-    return () => {
-      for (const call of calls) this.#approving.delete(call);
-    };
-  }
-
-  /** Allows the calls if all of them are pending. Resolves to undefined if none is. */
-  async #allowWaiting(
-    sessionId: string,
-    ids: readonly string[],
-    decider: Decider,
-  ): Promise<Turn | undefined> {
-    const { approvalService, turns, resumption } = this.parts;
-    const pending = await approvalService.list({ sessionId, status: "pending", page: 1, limit: 1000 });
-    const waiting = pending.approvals.filter(({ toolUseId }) => ids.includes(toolUseId));
-    const [first] = waiting;
-    if (first === undefined) return undefined;
-    if (waiting.length < ids.length) {
-      const waits = waiting.map(({ toolUseId }) => toolUseId).join(", ");
-      throw new GatewayError(
-        "BAD_REQUEST",
-        `tool_use_ids must not mix pending and denied calls; pending: ${waits}`,
-      );
-    }
-    // All are checked before one is decided: a request that is refused must let no call run.
-    for (const approval of waiting) {
-      checkDecider(approval, decider);
-      checkDecision(approval, ALLOW);
-    }
-    for (const { id } of waiting) await approvalService.decide(id, ALLOW, decider);
-    await resumption.goOn(first.turnId);
-    const turn = turns.get(first.turnId);
-    if (turn === undefined) {
-      throw new GatewayError("UNAVAILABLE", `the turn ${first.turnId} goes on later`, {
-        headers: { "retry-after": "5" },
-      });
-    }
-    return turn;
   }
 
   /**
