@@ -6,5 +6,3 @@ export interface KeysConfig {
 
 /** What happens to the turns that a key has begun when it is revoked. */
 export type OnRevoke = "finish" | "cancel";
-
-export const ON_REVOKE = ["finish", "cancel"] as const satisfies readonly OnRevoke[];

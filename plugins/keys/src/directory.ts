@@ -1,11 +1,5 @@
-import {
-  type Caller,
-  type KeyLimit,
-  type PluginScope,
-  type PluginStore,
-  Refusal,
-  type StoreEntry,
-} from "@claudeway/core";
+import { type Caller, type KeyLimit, type PluginScope, type PluginStore, Refusal } from "@claudeway/core";
+import { entriesIn } from "./entries.js";
 import type { KeySettings } from "./fields.js";
 import { readKey, stateOf, type VirtualKey } from "./key.js";
 import { createKeyId } from "./key-id.js";
@@ -57,29 +51,14 @@ export class KeyDirectory {
     return directory;
   }
 
-  /** Another gateway changed keys: reads them again. Resolves to the ids of those that are no longer active. */
-  reload(): Promise<string[]> {
-    return this.#change(async () => {
-      const before = this.list().filter((key) => stateOf(key) === "active");
-      await this.#load();
-      return before.flatMap(({ id }) => (this.#isActive(id) ? [] : [id]));
-    });
-  }
-
-  #isActive(id: string): boolean {
-    const key = this.get(id);
-    return key !== undefined && stateOf(key) === "active";
+  /** Another gateway changed keys: reads them again. */
+  reload(): Promise<void> {
+    return this.#change(() => this.#load());
   }
 
   async #load(): Promise<void> {
     await this.#deleted.load();
-    const found: StoreEntry[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.options.store.list(KEY, after === undefined ? {} : { after });
-      found.push(...page.entries);
-      after = page.next;
-    } while (after !== undefined);
+    const found = await entriesIn(this.options.store, KEY);
     // In one step, so that no request finds a key missing.
     for (const { key } of [...this.#known.values()]) this.#forget(key);
     for (const { key, value, version } of found) this.#admit(key.slice(KEY.length), value, version);

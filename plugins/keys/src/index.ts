@@ -34,10 +34,12 @@ export default definePlugin<KeysConfig, "keys" | "turns">({
     const lastUse = new LastUse(store, log, shared);
     onDispose(() => lastUse.close());
     await lastUse.load();
-    const revoked = new RevokedTurns({ directory, ledger, turns, onRevoke, log });
+    const revoked = new RevokedTurns({ directory, ledger, turns, store, shared, onRevoke, log });
     onDispose(() => revoked.close());
     reload = async () => {
-      for (const id of await directory.reload()) if (onRevoke === "cancel") await revoked.cancel(id);
+      await directory.reload();
+      lastUse.forgetDeleted((id) => directory.isDeleted(id));
+      await revoked.cancelOrdered();
     };
     onDispose(keys.limit((keyId) => directory.limitOf(keyId)));
 

@@ -1,4 +1,5 @@
 import type { PluginScope, PluginStore, StoreChange } from "@claudeway/core";
+import { entriesIn } from "./entries.js";
 import { LAST_USE } from "./tombstones.js";
 
 /** How often uses are written, in ms: at most once for each key, never for each request. */
@@ -23,15 +24,10 @@ export class LastUse {
   }
 
   async load(): Promise<void> {
-    let after: string | undefined;
-    do {
-      const page = await this.store.list(LAST_USE, after === undefined ? {} : { after });
-      for (const { key, value } of page.entries) {
-        const id = key.slice(LAST_USE.length);
-        if (typeof value === "number") this.#times.set(id, Math.max(value, this.#times.get(id) ?? 0));
-      }
-      after = page.next;
-    } while (after !== undefined);
+    for (const { key, value } of await entriesIn(this.store, LAST_USE)) {
+      const id = key.slice(LAST_USE.length);
+      if (typeof value === "number") this.#times.set(id, Math.max(value, this.#times.get(id) ?? 0));
+    }
   }
 
   note(keyId: string): void {
@@ -51,6 +47,11 @@ export class LastUse {
     this.#unwritten.delete(keyId);
   }
 
+  /** For keys that other gateways deleted. */
+  forgetDeleted(isDeleted: (keyId: string) => boolean): void {
+    for (const keyId of [...this.#times.keys()]) if (isDeleted(keyId)) this.forget(keyId);
+  }
+
   /** Writes what is not written yet, and no more afterwards. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
@@ -58,14 +59,18 @@ export class LastUse {
   }
 
   async #write(): Promise<void> {
+    // Uses that are noted meanwhile are of the next time: those of a busy key would never end.
+    const left = [...this.#unwritten];
+    this.#unwritten.clear();
     try {
       if (this.shared) await this.load();
-      while (this.#unwritten.size > 0) {
-        const ids = [...this.#unwritten].slice(0, MAX_CHANGES);
-        for (const id of ids) this.#unwritten.delete(id);
-        await this.store.write(ids.map((id) => this.#changeOf(id)));
+      while (left.length > 0) {
+        const { ok } = await this.store.write(left.slice(0, MAX_CHANGES).map((id) => this.#changeOf(id)));
+        if (!ok) throw new Error("the store of keys is full");
+        left.splice(0, MAX_CHANGES);
       }
     } catch (error) {
+      for (const id of left) this.#unwritten.add(id);
       this.log.warn({ err: error }, "the last uses of keys could not be written");
     }
   }

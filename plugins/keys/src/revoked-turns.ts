@@ -1,15 +1,29 @@
-import { type LedgerView, type PluginScope, Refusal, type TurnInfo, type TurnRunner } from "@claudeway/core";
+import {
+  type LedgerView,
+  type PluginScope,
+  type PluginStore,
+  Refusal,
+  type TurnInfo,
+  type TurnRunner,
+} from "@claudeway/core";
 import type { OnRevoke } from "./config.js";
 import type { KeyDirectory } from "./directory.js";
+import { entriesIn } from "./entries.js";
 import { type KeyState, stateOf } from "./key.js";
+import { CANCELLED, CHANGED } from "./tombstones.js";
 
 /** How soon the turns of a key that has expired are interrupted, in ms. */
 const CHECK_EXPIRY_MS = 5000;
+/** How long other gateways have to notice that they must interrupt a key's turns, in ms. */
+const ORDER_MS = 60_000;
 
 export interface RevokedTurnsParts {
   readonly directory: KeyDirectory;
   readonly ledger: Pick<LedgerView, "running">;
   readonly turns: Pick<TurnRunner, "follow">;
+  readonly store: Pick<PluginStore, "list" | "write">;
+  /** Other gateways run turns of the same keys. */
+  readonly shared: boolean;
   readonly onRevoke: OnRevoke;
   readonly log: Pick<PluginScope["log"], "warn">;
 }
@@ -26,14 +40,36 @@ export class RevokedTurns {
 
   /** Refuses a turn that begins for a key that is out: a plugin began it, or it was about to begin. */
   refusalOf({ keyId }: TurnInfo): Refusal | undefined {
-    const state = this.#stateOf(keyId);
-    return state === undefined || state === "active"
-      ? undefined
-      : new Refusal(403, `the key ${keyId} ${SAYS[state]}`);
+    const state = this.#revokedStateOf(keyId);
+    return state && new Refusal(403, `the key ${keyId} ${SAYS[state]}`);
   }
 
-  /** Interrupts the turns of a key that run or wait. Resolves to their number. */
+  /**
+   * Interrupts the turns of a revoked key that run or wait; those of other gateways end within about a second. Resolves to
+   * the number of all. Throws a `Refusal` (409) if the other gateways can't be told.
+   */
   async cancel(keyId: string): Promise<number> {
+    const cancelled = await this.#cancelHere(keyId);
+    const { shared, store } = this.parts;
+    if (!shared) return cancelled;
+    const order = { key: CANCELLED + keyId, value: true, ttlMs: ORDER_MS };
+    const { ok } = await store.write([order, CHANGED]);
+    if (!ok)
+      throw new Refusal(409, "the store of keys is full; turns of other gateways were not interrupted");
+    return cancelled;
+  }
+
+  /** Interrupts the turns here of keys whose turns another gateway cancelled. */
+  async cancelOrdered(): Promise<void> {
+    for (const { key } of await entriesIn(this.parts.store, CANCELLED)) {
+      const keyId = key.slice(CANCELLED.length);
+      // It may have been enabled again since.
+      if (this.#revokedStateOf(keyId) !== undefined) await this.#cancelHere(keyId);
+    }
+  }
+
+  /** Resolves to the number of the key's turns at all gateways. */
+  async #cancelHere(keyId: string): Promise<number> {
     const running = (await this.parts.ledger.running()).filter((turn) => turn.keyId === keyId);
     for (const { id } of running) this.parts.turns.follow(id)?.interrupt();
     return running.length;
@@ -43,10 +79,12 @@ export class RevokedTurns {
     clearInterval(this.#timer);
   }
 
-  #stateOf(keyId: string): KeyState | "deleted" | undefined {
+  /** Undefined for a key that is active, or not of this plugin. */
+  #revokedStateOf(keyId: string): Exclude<KeyState, "active"> | "deleted" | undefined {
     const key = this.parts.directory.get(keyId);
-    if (key !== undefined) return stateOf(key);
-    return this.parts.directory.isDeleted(keyId) ? "deleted" : undefined;
+    if (key === undefined) return this.parts.directory.isDeleted(keyId) ? "deleted" : undefined;
+    const state = stateOf(key);
+    return state === "active" ? undefined : state;
   }
 
   async #cancelExpired(): Promise<void> {
@@ -55,7 +93,7 @@ export class RevokedTurns {
     try {
       for (const { id, settings } of this.parts.directory.list()) {
         const at = Date.parse(settings.expires_at ?? "");
-        if (at > since && at <= now) await this.cancel(id);
+        if (at > since && at <= now) await this.#cancelHere(id);
       }
     } catch (error) {
       this.parts.log.warn({ err: error }, "the turns of expired keys could not be interrupted");

@@ -1,8 +1,10 @@
 import type { PluginStore, StoreChange } from "@claudeway/core";
+import { entriesIn } from "./entries.js";
 
 /** The prefixes of entries in the store, each before the id of a key. */
 export const KEY = "keys/";
 export const LAST_USE = "used/";
+export const CANCELLED = "cancelled/";
 const DELETED = "deleted/";
 /** Written with every change of keys, so that other gateways notice. */
 export const CHANGED = { key: "changed", value: true } as const;
@@ -18,14 +20,8 @@ export class Tombstones {
   constructor(private readonly store: Pick<PluginStore, "list" | "write">) {}
 
   async load(): Promise<void> {
-    const found: { readonly id: string; readonly at: string }[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.store.list(DELETED, after === undefined ? {} : { after });
-      for (const { key, value } of page.entries)
-        found.push({ id: key.slice(DELETED.length), at: String(value) });
-      after = page.next;
-    } while (after !== undefined);
+    const entries = await entriesIn(this.store, DELETED);
+    const found = entries.map(({ key, value }) => ({ id: key.slice(DELETED.length), at: String(value) }));
     found.sort((one, other) => (one.at < other.at ? -1 : 1));
     this.#ids.clear();
     for (const { id } of found) this.#ids.add(id);

@@ -9,7 +9,8 @@ type Store = Pick<PluginStore, "list" | "write">;
 /** A store with these entries, which notes what is written. */
 class StoreOf implements Store {
   readonly writes: (readonly StoreChange[])[] = [];
-  fault: Error | undefined;
+  fault: Error | "full" | undefined;
+  meanwhile: () => void = () => undefined;
 
   constructor(private readonly entries: Readonly<Record<string, unknown>> = {}) {}
 
@@ -22,8 +23,10 @@ class StoreOf implements Store {
   }
 
   async write(changes: readonly StoreChange[]) {
+    if (this.fault === "full") return { ok: false as const, reason: "full" as const };
     if (this.fault !== undefined) throw this.fault;
     this.writes.push(changes);
+    this.meanwhile();
     return { ok: true as const, versions: changes.map(() => 1) };
   }
 }
@@ -119,6 +122,30 @@ describe("the last uses of keys", () => {
     expect(store.writes.map((changes) => changes.length)).to.deep.equal([3]);
     expect(uses.of("old")).to.equal("2023-11-14T22:13:20.000Z");
     expect(uses.of("odd")).to.equal(null);
+  });
+
+  it("are written later if the store fails or is full", async () => {
+    const store = new StoreOf();
+    const uses = new LastUse(store, Object({ warn: () => undefined }), false);
+    uses.note("key");
+    store.fault = new Error("away");
+    await uses.close();
+    store.fault = "full";
+    await uses.close();
+    store.fault = undefined;
+    await uses.close();
+    expect(store.writes.map((changes) => changes.length)).to.deep.equal([1]);
+  });
+
+  it("are written once while requests go on", async () => {
+    const store = new StoreOf();
+    const uses = new LastUse(store, Object({ warn: () => undefined }), false);
+    uses.note("key");
+    store.meanwhile = () => {
+      if (store.writes.length < 10) uses.note("key");
+    };
+    await uses.close();
+    expect(store.writes).to.have.length(1);
   });
 
   it("of a deleted key are not written", async () => {

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { KeyDirectory } from "#plugins/keys/directory.js";
 import { LastUse } from "#plugins/keys/last-use.js";
-import { CHANGED } from "#plugins/keys/tombstones.js";
+import { RevokedTurns } from "#plugins/keys/revoked-turns.js";
+import { CHANGED, LAST_USE } from "#plugins/keys/tombstones.js";
 import { deferred, rejectionMessage } from "../../kernel/kit.js";
 import { memoryStore } from "../memory-store.js";
 
@@ -10,6 +11,9 @@ const LOG = Object({ warn: () => undefined, error: () => undefined });
 describe("keys of several gateways on one ledger", () => {
   const store = memoryStore({ watchMs: 1 });
   const over = new AbortController();
+  /** The keys that have a turn at each gateway, whose id is the key's. */
+  const busy: string[] = [];
+  const ledger = Object({ running: async () => busy.map((id) => ({ id, keyId: id })) });
 
   after(() => over.abort());
 
@@ -18,10 +22,16 @@ describe("keys of several gateways on one ledger", () => {
     let reload: () => Promise<void> = () => Promise.reject(new Error("not loaded yet"));
     await store.watch(CHANGED.key, over.signal, () => reload());
     const directory = await KeyDirectory.load({ store, log: LOG, maxKeys: 100, configured: new Set() });
+    const lastUse = new LastUse(store, LOG, true);
     let next = deferred();
-    const revoked: string[] = [];
+    const interrupted: string[] = [];
+    const turns = Object({ follow: (id: string) => ({ interrupt: () => interrupted.push(id) }) });
+    const parts = { directory, ledger, turns, store, shared: true, onRevoke: "finish", log: LOG } as const;
+    const revoked = new RevokedTurns(parts);
     reload = async () => {
-      revoked.push(...(await directory.reload()));
+      await directory.reload();
+      lastUse.forgetDeleted((id) => directory.isDeleted(id));
+      await revoked.cancelOrdered();
       next.resolve();
       next = deferred();
     };
@@ -29,7 +39,7 @@ describe("keys of several gateways on one ledger", () => {
     const until = async (isSo: () => boolean) => {
       while (!isSo()) await next.promise;
     };
-    return { directory, revoked, until };
+    return { directory, lastUse, revoked, interrupted, until };
   }
 
   it("are known at all of them, and out at all of them", async () => {
@@ -40,7 +50,7 @@ describe("keys of several gateways on one ledger", () => {
     await b.directory.update(key.id, () => ({ enabled: false }));
     await a.until(() => a.directory.get(key.id)?.enabled === false);
     expect(a.directory.authenticate(secret)).to.have.property("status", 401);
-    expect(a.revoked).to.deep.equal([key.id]);
+    expect(a.interrupted).to.deep.equal([]);
     await a.directory.delete(key.id);
     await b.until(() => b.directory.isDeleted(key.id));
     expect(b.directory.authenticate(secret)).to.equal(undefined);
@@ -54,7 +64,26 @@ describe("keys of several gateways on one ledger", () => {
     const rotated = await b.directory.rotate(key.id, 0);
     await a.until(() => a.directory.authenticate(rotated.secret) !== undefined);
     expect(a.directory.authenticate(secret)).to.equal(undefined);
-    expect(a.revoked).to.deep.equal([]);
+  });
+
+  it("have their turns interrupted at all of them, if one says so, and only while they are out", async () => {
+    const [a, b] = [await open(), await open()];
+    const { key } = await a.directory.create({ name: "leaked" }, "admin");
+    const { key: other } = await a.directory.create({ name: "other" }, "admin");
+    busy.push(key.id, other.id);
+    await b.until(() => b.directory.get(other.id) !== undefined);
+    await a.directory.update(key.id, () => ({ enabled: false }));
+    await b.until(() => b.directory.get(key.id)?.enabled === false);
+    expect(b.interrupted).to.deep.equal([]);
+    expect(await a.revoked.cancel(key.id)).to.equal(1);
+    await b.until(() => b.interrupted.length > 0);
+    for (const { interrupted } of [a, b]) expect(new Set(interrupted)).to.deep.equal(new Set([key.id]));
+    await a.directory.update(key.id, () => ({ enabled: true }));
+    await b.until(() => b.directory.get(key.id)?.enabled === true);
+    const before = b.interrupted.length;
+    await a.directory.update(other.id, () => ({ settings: { name: "again" } }));
+    await b.until(() => b.directory.get(other.id)?.settings.name === "again");
+    expect(b.interrupted).to.have.length(before);
   });
 
   it("keep changes that two of them make at once", async () => {
@@ -73,6 +102,17 @@ describe("keys of several gateways on one ledger", () => {
     await a.directory.delete(key.id);
     const late = b.directory.update(key.id, () => ({ enabled: false }));
     expect(await rejectionMessage(late)).to.equal("no such key");
+  });
+
+  it("have no last use once they are deleted at another one", async () => {
+    const [a, b] = [await open(), await open()];
+    const { key } = await a.directory.create({ name: "used" }, "admin");
+    await b.until(() => b.directory.get(key.id) !== undefined);
+    b.lastUse.note(key.id);
+    await a.directory.delete(key.id);
+    await b.until(() => b.directory.isDeleted(key.id));
+    await b.lastUse.close();
+    expect(await store.get(LAST_USE + key.id)).to.equal(undefined);
   });
 
   it("have the latest use of all of them", async () => {
