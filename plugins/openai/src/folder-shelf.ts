@@ -34,13 +34,15 @@ export class FolderShelf implements Shelf {
     await rm(this.#pathOf(number), { force: true });
   }
 
-  /** Removes old ones now and then, until the plugin is switched off. */
+  /** Removes old ones now, and then every hour until the plugin is switched off. */
   sweep({ log, onDispose }: Pick<PluginScope, "log" | "onDispose">): void {
-    const timer = setInterval(() => {
+    const removeOld = () => {
       this.#removeOld().catch((error: unknown) =>
         log.warn({ err: error }, "old responses could not be removed"),
       );
-    }, SWEEP_MS);
+    };
+    removeOld();
+    const timer = setInterval(removeOld, SWEEP_MS);
     onDispose(() => clearInterval(timer));
   }
 
@@ -48,7 +50,9 @@ export class FolderShelf implements Shelf {
     const found: { path: string; at: number }[] = [];
     for (const name of await readdir(this.folder).catch(() => [])) {
       const path = join(this.folder, name);
-      found.push({ path, at: (await stat(path)).mtimeMs });
+      // It may have been removed or renamed since.
+      const status = await stat(path).catch(() => undefined);
+      if (status !== undefined) found.push({ path, at: status.mtimeMs });
     }
     found.sort((one, other) => one.at - other.at);
     const oldest = Date.now() - this.maxAgeMs;
