@@ -11,6 +11,8 @@ export interface SharedUrlOptions {
 /** The URL of the one tunnel of several gateways: the gateway that has the tunnel writes it, the others read it. */
 export class SharedUrl {
   #leads = false;
+  /** Of what this gateway wrote last. */
+  #version: number | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(private readonly options: SharedUrlOptions) {}
@@ -28,6 +30,7 @@ export class SharedUrl {
   /** The tunnel runs here from now on: the URL of an earlier one is no longer valid. */
   begin(): void {
     this.#leads = true;
+    this.#version = undefined;
     this.#write(undefined);
   }
 
@@ -36,10 +39,15 @@ export class SharedUrl {
     this.#write(url);
   }
 
-  /** The tunnel no longer runs here. Resolves when the stored URL is up to date. */
+  /** The tunnel no longer runs here. Resolves when the stored URL is up to date, and that of a next tunnel is known. */
   async end(): Promise<void> {
     await this.#writing;
     this.#leads = false;
+    const { shared, signal, log } = this.options.scope;
+    if (!shared || signal.aborted) return;
+    await this.#read().catch((error: unknown) => {
+      log.warn({ err: error }, "could not read the public URL of the other gateways");
+    });
   }
 
   async #read(): Promise<void> {
@@ -48,10 +56,15 @@ export class SharedUrl {
     if (!this.#leads) this.options.announce(typeof value === "string" ? value : undefined);
   }
 
+  /** Writes the URL, unless another gateway has written since `begin`: it leads. */
   #write(url: string | undefined): void {
     const { store, log, shared } = this.options.scope;
     if (!shared) return;
-    const write = async () => void (await (url === undefined ? store.delete(KEY) : store.set(KEY, url)));
+    const write = async () => {
+      const expected = this.#version;
+      const result = await store.set(KEY, url ?? null, expected === undefined ? {} : { expected });
+      if (result.ok) this.#version = result.versions[0];
+    };
     this.#writing = this.#writing.then(write).catch((error: unknown) => {
       log.warn({ err: error }, "could not store the public URL for the other gateways");
     });

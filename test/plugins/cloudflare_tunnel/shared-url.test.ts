@@ -1,0 +1,38 @@
+import { expect } from "chai";
+import { SharedUrl } from "#plugins/cloudflare_tunnel/shared-url.js";
+import { eventually } from "../../e2e/poll.js";
+import { memoryStore } from "../memory-store.js";
+
+const [ONE, TWO] = ["https://one.example.com", "https://two.example.com"];
+
+describe("the URL of one tunnel of several gateways", () => {
+  const over = new AbortController();
+  after(() => over.abort());
+
+  it("stays that of the gateway that leads, whatever one that led before does late", async () => {
+    const store = memoryStore();
+    const follow = async () => {
+      const known: (string | undefined)[] = [];
+      const scope = { store, signal: over.signal, shared: true, log: Object({ warn: () => undefined }) };
+      const url = await SharedUrl.follow({ scope, announce: (now) => known.push(now) });
+      return { url, known };
+    };
+    const stored = async () => (await store.get("public_url"))?.value;
+    const [a, b] = [await follow(), await follow()];
+    a.url.begin();
+    a.url.announce(ONE);
+    await eventually("the URL of a", async () => (await stored()) === ONE);
+    b.url.begin();
+    b.url.announce(TWO);
+    await eventually("the URL of b", async () => (await stored()) === TWO);
+    // Both before it has noticed.
+    a.url.announce(ONE);
+    a.url.announce(undefined);
+    await a.url.end();
+    expect(await stored()).to.equal(TWO);
+    expect(a.known.at(-1)).to.equal(TWO);
+    b.url.announce(undefined);
+    await b.url.end();
+    expect(typeof (await stored())).to.not.equal("string");
+  });
+});
