@@ -54,31 +54,38 @@ export class Tasks {
   ): Promise<Turn> {
     const options = await this.parts.options.read(request, caller.keyId);
     const { path, made } = await this.parts.workdirs.ofTask(id, request.workdir, caller.keyId);
-    await storeFiles?.({ id, keyId: caller.keyId, workdir: path, ownsWorkdir: made });
-    const turn = this.parts.turns.start({
-      info: {
-        id,
-        sessionId: id,
-        kind: "task",
-        keyId: caller.keyId,
-        origin: "prompt",
-        createdAt: new Date().toISOString(),
-        metadata: request.metadata,
-      },
-      plan: {
-        ...toPrompt(request.prompt),
-        model: request.model,
-        systemPrompt: request.system_prompt,
-        workdir: path,
-        timeoutMs: request.timeout_secs * 1000,
-        verbatim: request.verbatim,
-        maxBudgetUsd: request.max_budget_usd,
-        limitWait: this.parts.options.limitWait(request),
-        options,
-        events: kindsOf(request.events),
-      },
-      route,
-      ownsWorkdir: made,
+    const begin = async () => {
+      await storeFiles?.({ id, keyId: caller.keyId, workdir: path, ownsWorkdir: made });
+      return this.parts.turns.start({
+        info: {
+          id,
+          sessionId: id,
+          kind: "task",
+          keyId: caller.keyId,
+          origin: "prompt",
+          createdAt: new Date().toISOString(),
+          metadata: request.metadata,
+        },
+        plan: {
+          ...toPrompt(request.prompt),
+          model: request.model,
+          systemPrompt: request.system_prompt,
+          workdir: path,
+          timeoutMs: request.timeout_secs * 1000,
+          verbatim: request.verbatim,
+          maxBudgetUsd: request.max_budget_usd,
+          limitWait: this.parts.options.limitWait(request),
+          options,
+          events: kindsOf(request.events),
+        },
+        route,
+        ownsWorkdir: made,
+      });
+    };
+    const turn = await begin().catch(async (error: unknown) => {
+      // No turn ends that a plugin could remove it after.
+      if (made) await this.parts.workdirs.remove(id, path);
+      throw error;
     });
     // It may have ended without a process, for instance because it was refused or ended in the queue.
     void turn.ended.then(() => this.parts.engine.abandon(id));

@@ -40,6 +40,19 @@ describe("structured output", () => {
     expect(after.body).to.include({ success: true, result: "hi" }).and.not.have.property("structured_output");
   });
 
+  it("whose schema is too long for the CLI's command line is refused", async () => {
+    const long = { ...SCHEMA, description: "\u8a9e".repeat(60_000) };
+    const { status, body } = await ask("/task", { prompt: "[[say hi]]", output_schema: long });
+    expect([status, body]).to.deep.equal([
+      400,
+      {
+        error:
+          "the options of the turn are too long for the CLI's command line; shorten output_schema or the lists of tools",
+        code: "BAD_REQUEST",
+      },
+    ]);
+  });
+
   it("that is missing is a failure with a code, and is paid for", async () => {
     const { status, body } = await ask("/task", { prompt: "[[say no]]", output_schema: SCHEMA });
     expect(status).to.equal(200);

@@ -51,6 +51,22 @@ describe("the hook of a process", () => {
     expect(await answerOf(hook)).to.deep.include({ permissionDecision: "deny" });
   });
 
+  it("keeps no call that the CLI does not ask about again for longer than its turn", async () => {
+    const hook = new CallHook(true);
+    const { hooks, canUseTool } = hook.options();
+    const [ask] = hooks?.PreToolUse?.[0]?.hooks ?? [];
+    const { signal } = new AbortController();
+    hook.serve(asking({ decide: async () => ({ answer: "allow" }) }));
+    await ask?.({ ...CALL, tool_name: "StructuredOutput" }, CALL.tool_use_id, { signal });
+    hook.serve(asking({ decide: async () => ({ answer: "allow" }) }));
+    const again = await canUseTool?.(
+      "StructuredOutput",
+      {},
+      { signal, toolUseID: "toolu_1", requestId: "1" },
+    );
+    expect(again).to.deep.include({ behavior: "deny" });
+  });
+
   it("ignores an undecided call once the turn has ended", async () => {
     let late = 0;
     const over = asking({ decide: async () => ({ answer: "allow" }) });

@@ -33,9 +33,18 @@ function readTable(name: string): string[] {
 function openFiles(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
   try {
-    return readdirSync(folder).map((name) => readlinkSync(`${folder}/${name}`));
+    return readdirSync(folder).map((name) => targetOf(`${folder}/${name}`));
   } catch {
     // The process has ended, or belongs to another user.
     return [];
+  }
+}
+
+/** Empty for a descriptor that was closed since it was listed. */
+function targetOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
   }
 }

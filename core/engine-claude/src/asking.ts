@@ -71,6 +71,8 @@ export class CallHook {
 
   /** Sets the turn that answers from now on; undefined for none. */
   serve(asking: Asking | undefined): void {
+    // Outside plan mode, the CLI has not asked about them again, and does not any more.
+    this.#allowed.clear();
     this.#asking = asking;
   }
 

@@ -1,5 +1,5 @@
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
-import type { EngineTurn, ProcessGuard, SpawnPlan } from "@claudeway/ports";
+import { type EngineTurn, GatewayError, type ProcessGuard, type SpawnPlan } from "@claudeway/ports";
 import { AdoptedProcesses } from "./adopted.js";
 import { CallHook } from "./asking.js";
 import type { StartQuery } from "./cli-query.js";
@@ -23,6 +23,9 @@ export interface LauncherOptions {
   /** Stores the conversations for other nodes. */
   readonly shared?: SharedConversations | undefined;
 }
+
+const TOO_LONG =
+  "the options of the turn are too long for the CLI's command line; shorten output_schema or the lists of tools";
 
 /** Has a CLI that resumes take up the prompt that its conversation ends with. */
 const TAKES_UP = { CLAUDE_CODE_RESUME_INTERRUPTED_TURN: "1" };
@@ -127,6 +130,16 @@ export class Launcher {
 
   #process(spawn: SpawnPlan, options: Options, mirror?: ProcessMirror): ClaudeProcess {
     const { executable, installation, guard, query } = this.options;
-    return new ClaudeProcess(spawn, options, executable, installation, this.#adopted, guard, query, mirror);
+    try {
+      return new ClaudeProcess(spawn, options, executable, installation, this.#adopted, guard, query, mirror);
+    } catch (error) {
+      void mirror?.close();
+      throw isTooLong(error) ? new GatewayError("BAD_REQUEST", TOO_LONG) : error;
+    }
   }
+}
+
+/** Linux allows 128 KiB for an argument, in bytes. */
+function isTooLong(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "E2BIG";
 }

@@ -148,6 +148,8 @@ export class Workdirs {
     real: string,
     { id, keyId, ownsWorkdir }: Pick<SessionRecord, "id" | "keyId" | "ownsWorkdir">,
   ): Promise<boolean> {
+    // A task that is about to begin is not in the ledger yet, and its folder is a plugin's for it.
+    if (ownsWorkdir && real === join((await locate(this.options.base)).real, id)) return true;
     if (ownsWorkdir) return (await this.ownerOf(real)) === id;
     if (this.options.limits.of(keyId).workdirs === undefined) return false;
     try {

@@ -1,3 +1,5 @@
+import { copyOf } from "./live/prompts.js";
+
 type Input = Readonly<Record<string, unknown>>;
 
 /** The field of a tool's input that says most about the call. */
@@ -22,7 +24,7 @@ const NUMBER = new Intl.NumberFormat("en");
 /** A tool call in one line: the command, the file, or the beginning of its input. */
 export function callLine(input: Input): string {
   const line = wholeLine(input, lineField(input));
-  return line.length > MAX_CHARS ? `${line.slice(0, MAX_CHARS)} …` : line;
+  return line.length > MAX_CHARS ? `${copyOf(line.slice(0, MAX_CHARS))} …` : line;
 }
 
 /** What `callLine` leaves out of a call: the rest of its field, and the other fields. Empty if it is the whole call. */

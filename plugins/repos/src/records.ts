@@ -81,16 +81,29 @@ export class RepoRecords {
   /** A folder without a readable record is what a sync left that was killed: it goes. */
   async #load(id: string): Promise<void> {
     const folder = join(this.folder, id);
-    try {
-      const record: RepoRecord = JSON.parse(await readFile(join(folder, "record.json"), "utf8"));
-      if (idOf(record.keyId, record.name) === id) {
-        this.#known.set(id, record);
-        return;
-      }
-    } catch {
-      // As if it had never been.
-    }
-    await rm(folder, { recursive: true, force: true });
+    const record = recordIn(await textOf(join(folder, "record.json")));
+    if (record !== undefined && idOf(record.keyId, record.name) === id) this.#known.set(id, record);
+    else await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Empty if there is no such file. Rejects for any other fault, which may pass: the repository is good then. */
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return "";
+    throw error;
+  }
+}
+
+function recordIn(json: string): RepoRecord | undefined {
+  try {
+    const record: RepoRecord | null = JSON.parse(json);
+    return record ?? undefined;
+  } catch {
+    return undefined;
   }
 }
 

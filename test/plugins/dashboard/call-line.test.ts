@@ -1,5 +1,15 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect } from "chai";
 import { beyondLine, callLine } from "#plugins/dashboard/call-line.js";
+
+setFlagsFromString("--expose_gc");
+const collect: () => void = runInNewContext("gc");
+
+function heapUsed(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
 
 describe("a tool call in one line", () => {
   it("leaves nothing out of a short call", () => {
@@ -18,6 +28,13 @@ describe("a tool call in one line", () => {
     expect(beyondLine(input)).to.equal("content: 2,002 characters; mode: 7; none: null");
     const shell = { command: "make", description: "harmless", dangerouslyDisableSandbox: true };
     expect(beyondLine(shell)).to.equal('description: "harmless"; dangerouslyDisableSandbox: true');
+  });
+
+  it("keeps nothing of a long call but its line", () => {
+    const before = heapUsed();
+    const lines = Array.from({ length: 10 }, (_, n) => callLine({ command: `${n} ${"long ".repeat(2e5)}` }));
+    expect(lines[7]).to.match(/^7 long long .* …$/);
+    expect(heapUsed() - before).to.be.below(4e6);
   });
 
   it("stays short for a call with many or long fields", () => {

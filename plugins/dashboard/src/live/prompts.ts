@@ -40,6 +40,6 @@ export class LatestPrompts {
 }
 
 /** A substring keeps its whole string in memory; a copy does not. */
-function copyOf(text: string): string {
+export function copyOf(text: string): string {
   return Buffer.from(text, "utf16le").toString("utf16le");
 }
