@@ -264,7 +264,8 @@ export class Sessions {
    */
   async interrupt(caller: Caller, id: string): Promise<boolean> {
     const session = await this.owned(caller, id, true);
-    const running = this.parts.turns.ofSession(session.id).filter((turn) => turn.running);
+    // One that goes on after a decision may have to wait for a place.
+    const running = this.parts.turns.ofSession(session.id).filter((turn) => turn.running || turn.resumed);
     for (const turn of running) turn.stop("interrupted");
     await Promise.all(running.map((turn) => turn.ended));
     return (await this.#withdraw(session.id, "the turn was interrupted")) || running.length > 0;

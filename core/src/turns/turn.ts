@@ -86,6 +86,11 @@ export class Turn {
     return this.#running;
   }
 
+  /** Whether it goes on after it was parked. */
+  get resumed(): boolean {
+    return this.request.continues !== undefined;
+  }
+
   /** Ends the turn; the first reason counts. With a refusal, the caller gets that. */
   stop(reason: StopReason, refusal?: Refusal): void {
     if (this.#progress.stopped === undefined) this.#progress.refusal = refusal;
@@ -95,7 +100,7 @@ export class Turn {
   }
 
   async #run(): Promise<FinishedTurn> {
-    const resumed = this.request.continues !== undefined;
+    const { resumed } = this;
     // Join the session's order before plugins run, so that a slow plugin cannot let a later turn overtake.
     const earlierTurns = this.context.waitForEarlierTurns(this.info.sessionId, this.#stop.signal, resumed);
     earlierTurns.catch(() => undefined);

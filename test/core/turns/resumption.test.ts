@@ -5,7 +5,7 @@ import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { eventually } from "../../e2e/poll.js";
 import { newApproval, newTurn, parkedFor, tokens, usageOf } from "../../ledger/fixture.js";
 import { BookOwnership } from "./book-ownership.js";
-import { newSessionOf, promptIn, ServicesKit } from "./services-kit.js";
+import { CALLER, newSessionOf, promptIn, ServicesKit } from "./services-kit.js";
 
 /** Waits in each run, until it is stopped. */
 class WaitingEngine extends ScriptedEngine {
@@ -95,6 +95,21 @@ describe("a turn whose call was decided", () => {
     expect([recorded?.ended?.end, recorded?.usage.costUsd]).to.deep.equal(["interrupted", 0.01]);
     first.stop("interrupted");
     await first.ended;
+  });
+
+  it("is interrupted by its owner while it waits for its place", async () => {
+    const sessionId = await newSessionOf(services);
+    for (let begun = 1; services.queue.queued === 0; begun++) {
+      await promptIn(services, await newSessionOf(services), "busy");
+      await eventually("it runs or waits", () => engine.runs + services.queue.queued === begun);
+    }
+    const { runs } = engine;
+    const id = await decided(sessionId);
+    await services.resumption.goOn(id);
+    const resumed = services.turns.get(id);
+    expect(await services.sessions.interrupt(CALLER, sessionId)).to.equal(true);
+    expect((await resumed?.ended)?.outcome.end).to.equal("interrupted");
+    expect(engine.runs).to.equal(runs);
   });
 
   it("stays parked if the gateway ends before an earlier turn of its session has", async () => {
