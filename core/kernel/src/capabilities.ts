@@ -26,7 +26,7 @@ export interface Approvals {
    * and with FORBIDDEN if the request does not allow this decider.
    */
   decide(id: string, decision: Decision, decider: Decider): Promise<Approval>;
-  /** Path and query of a signed page on which this one request can be decided, once. */
+  /** The path of a signed page on which this one request can be decided, once. */
   link(id: string): Promise<string>;
 }
 

@@ -9,8 +9,9 @@ export const PLUGIN_FAULTS = {
     remedy: "Build the plugin, or correct `exports` or `main`.",
   },
   CW_PLUGIN_MANIFEST_UNREADABLE: {
-    cause: "The plugin's `package.json` is missing or not JSON.",
-    remedy: "Use the folder that contains it, or correct the file.",
+    cause:
+      "The plugin's `package.json` or `config.schema.json` can't be read or is not JSON, or `claudeway.commands` is invalid.",
+    remedy: "Use the folder that contains it, or correct the file that the message names.",
   },
   CW_PLUGIN_DEPENDENCY_MISSING: {
     cause: "The plugin imports a package that is not installed.",

@@ -103,7 +103,7 @@ export interface GatewayControl {
   openapi(): Readonly<Record<string, unknown>>;
   /** The caller with this secret, if any. Runs in constant time. */
   authenticate(secret: string): Caller | undefined;
-  /** The ids of the configured keys, the admin's first, and whether their secrets are short. */
+  /** The configured keys, the admin's first, without their secrets. */
   keys(): readonly ConfiguredKey[];
   /** The models that the CLI offers, as `GET /models`. */
   models(): Promise<readonly ModelName[]>;

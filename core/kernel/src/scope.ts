@@ -13,7 +13,7 @@ import { checkPage } from "./plugin-page.js";
 import { RequestField } from "./request-fields.js";
 import { checkPrefix, type Mount } from "./routes.js";
 
-export interface HoldingsOptions {
+export interface ResourceOptions {
   readonly owner: TapOwner;
   /** The logger, which names the plugin on every line. */
   readonly log: Logger;
@@ -40,7 +40,7 @@ export class PluginResources {
   #sealed = false;
   #leads = false;
 
-  constructor({ owner, log, claim, offers, needs }: HoldingsOptions) {
+  constructor({ owner, log, claim, offers, needs }: ResourceOptions) {
     this.#plugin = owner.plugin;
     this.#log = log;
     this.scope = Object.freeze({

@@ -165,8 +165,8 @@ export class TurnCalls implements CallDecider {
     if (isTooLarge || !keyMayDecide(terms.deciders)) this.#closed.add(call.toolUseId);
     if (isTooLarge) return { answer: "deny", message: TOO_LARGE };
     const { approval, settled } = await approvalService.ask(call, turn, terms);
-    const isDecided = this.options.questionsWaitSecs === undefined;
-    if (isDecided) emit({ type: "permission_request", approval });
+    const isAskMode = this.options.questionsWaitSecs === undefined;
+    if (isAskMode) emit({ type: "permission_request", approval });
     if (approval.kind === "question") {
       const { id: approval_id, toolUseId: id, input } = approval;
       emit({ type: "question", data: { id, approval_id, questions: questionsOf(input) } });
@@ -185,7 +185,7 @@ export class TurnCalls implements CallDecider {
       slot.leave();
       return { answer: "defer" };
     }
-    if (isDecided) emit({ type: "permission_resolved", approval: outcome.approval });
+    if (isAskMode) emit({ type: "permission_resolved", approval: outcome.approval });
     await slot.resume();
     // The turn may have been ended while it waited for its slot.
     if (asked.signal.aborted) return { answer: "deny", message: WITHDRAWN };
