@@ -39,7 +39,10 @@ export interface LoadOptions {
   /** How long a few of them work, at most. */
   readonly longMs?: number;
   readonly random: Random;
-  /** What a load balancer does: a prompt that no gateway received goes to another one. */
+  /**
+   * What a load balancer does: a prompt that no gateway received goes to another one. Each has a connection of its own: on
+   * one that is kept, nobody can tell whether a prompt arrived before the gateway closed it.
+   */
   readonly balanced?: boolean;
   /** Sends a request; by default to the node itself. */
   readonly ask?: typeof ask;
@@ -147,13 +150,14 @@ export class Load {
     body: object,
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
+    const { balanced = false, random } = this.options;
+    const sent = { key, body, headers: { ...headers, ...(balanced && { connection: "close" }) } };
     try {
-      return await this.#ask(node, `/session/${session}`, { key, body, headers });
+      return await this.#ask(node, `/session/${session}`, sent);
     } catch (error) {
       const others = this.nodes.filter((one) => one !== node);
-      if (this.options.balanced !== true || reasonOf(error) !== "ECONNREFUSED" || others.length === 0)
-        throw error;
-      return this.#ask(this.options.random.pick(others), `/session/${session}`, { key, body, headers });
+      if (!balanced || reasonOf(error) !== "ECONNREFUSED" || others.length === 0) throw error;
+      return this.#ask(random.pick(others), `/session/${session}`, sent);
     }
   }
 
