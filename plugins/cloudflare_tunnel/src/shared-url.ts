@@ -1,6 +1,9 @@
+import { randomUUID } from "node:crypto";
 import type { PluginScope } from "@claudeway/core";
 
 const KEY = "public_url";
+/** The entry that says which gateway wrote last. */
+const OWNER = "owner";
 
 export interface SharedUrlOptions {
   readonly scope: Pick<PluginScope, "log" | "shared" | "signal" | "store">;
@@ -11,8 +14,9 @@ export interface SharedUrlOptions {
 /** The URL of the one tunnel of several gateways: the gateway that has the tunnel writes it, the others read it. */
 export class SharedUrl {
   #leads = false;
-  /** Of what this gateway wrote last. */
-  #version: number | undefined;
+  /** Whether the other gateways know that the tunnel runs here. */
+  #isOwner = false;
+  readonly #token = randomUUID();
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(private readonly options: SharedUrlOptions) {}
@@ -30,7 +34,7 @@ export class SharedUrl {
   /** The tunnel runs here from now on: the URL of an earlier one is no longer valid. */
   begin(): void {
     this.#leads = true;
-    this.#version = undefined;
+    this.#isOwner = false;
     this.#write(undefined);
   }
 
@@ -56,14 +60,18 @@ export class SharedUrl {
     if (!this.#leads) this.options.announce(typeof value === "string" ? value : undefined);
   }
 
-  /** Writes the URL, unless another gateway has written since `begin`: it leads. */
+  /** Writes the URL, unless the tunnel began at another gateway since. */
   #write(url: string | undefined): void {
     const { store, log, shared } = this.options.scope;
     if (!shared) return;
     const write = async () => {
-      const expected = this.#version;
-      const result = await store.set(KEY, url ?? null, expected === undefined ? {} : { expected });
-      if (result.ok) this.#version = result.versions[0];
+      const owner = this.#isOwner ? await store.get(OWNER) : undefined;
+      if (this.#isOwner && owner?.value !== this.#token) return;
+      const { ok } = await store.write([
+        { key: OWNER, value: this.#token, ...(owner && { expected: owner.version }) },
+        url === undefined ? { key: KEY, delete: true } : { key: KEY, value: url },
+      ]);
+      this.#isOwner ||= ok;
     };
     this.#writing = this.#writing.then(write).catch((error: unknown) => {
       log.warn({ err: error }, "could not store the public URL for the other gateways");

@@ -11,9 +11,20 @@ describe("the URL of one tunnel of several gateways", () => {
 
   it("stays that of the gateway that leads, whatever one that led before does late", async () => {
     const store = memoryStore();
+    let lost = false;
+    const write: typeof store.write = async (changes) => {
+      const result = await store.write(changes);
+      if (lost) throw new Error("the answer is lost");
+      return result;
+    };
     const follow = async () => {
       const known: (string | undefined)[] = [];
-      const scope = { store, signal: over.signal, shared: true, log: Object({ warn: () => undefined }) };
+      const scope = {
+        store: { ...store, write },
+        signal: over.signal,
+        shared: true,
+        log: Object({ warn: () => undefined }),
+      };
       const url = await SharedUrl.follow({ scope, announce: (now) => known.push(now) });
       return { url, known };
     };
@@ -31,8 +42,12 @@ describe("the URL of one tunnel of several gateways", () => {
     await a.url.end();
     expect(await stored()).to.equal(TWO);
     expect(a.known.at(-1)).to.equal(TWO);
+    lost = true;
+    b.url.announce(ONE);
+    await eventually("another URL of b", async () => (await stored()) === ONE);
+    lost = false;
     b.url.announce(undefined);
     await b.url.end();
-    expect(typeof (await stored())).to.not.equal("string");
+    expect(await stored()).to.equal(undefined);
   });
 });
