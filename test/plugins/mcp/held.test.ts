@@ -74,6 +74,17 @@ describe("mcp and what the gateway holds", () => {
     expect((await second.post({ id: 1, method: "ping" })).status).to.equal(200);
   });
 
+  it("leaves no session behind whose title is refused", async () => {
+    const session = await Posted.open(gateway, "user");
+    for (const title of ["", "x".repeat(201)]) {
+      const refused = await session.call("session_start", { title });
+      expect(refused.isError).to.equal(true);
+      expect(refused.content[0]?.text).to.match(/^BAD_REQUEST: title must be/);
+    }
+    const { structuredContent } = await session.call("session_list", {});
+    expect(structuredContent).to.include({ total: 0 });
+  });
+
   it("lets pages of the listed origins call it, and no others", async () => {
     const ask = (origin: string) =>
       gateway.fetch("/mcp", { method: "POST", headers: { origin }, body: { jsonrpc: "2.0" } });

@@ -34,7 +34,13 @@ export function sessionTools({ turns, sessions, timeoutSecs }: SessionToolParts)
     run: async (given, { caller }) => {
       const title = TITLE.of(given);
       const session = await turns.startSession(caller.keyId, newSession(given));
-      if (title !== undefined) await turns.renameSession(caller.keyId, session.id, title);
+      if (title !== undefined) {
+        await turns.renameSession(caller.keyId, session.id, title).catch(async (error: unknown) => {
+          // The client does not get its id.
+          await turns.endSession(caller.keyId, session.id);
+          throw error;
+        });
+      }
       const data = viewOf({ ...session, title });
       return { text: `Started session ${session.id}.`, data };
     },
@@ -104,6 +110,6 @@ function viewOf(session: SessionRecord) {
     created_at: createdAt,
     last_used: lastUsed,
     task_count: taskCount,
-    cost_usd: totals.costUsd,
+    cost_usd: totals.unpriced > 0 && totals.costUsd === 0 ? null : totals.costUsd,
   };
 }
