@@ -25,10 +25,11 @@ export class LatePrices {
 
   /** Learns from what a turn used, when it ends. Must run in the caller's transaction. */
   *learn(turnId: string, booked: Booked): Work<void> {
+    // The transaction may be repeated, and another turn's end may have reported these by then.
+    this.#priced.delete(turnId);
     const learned = yield* this.prices.learn(booked);
     if (learned.length === 0) return;
     yield* this.#correctQuota();
-    // Set, not added to: the transaction may be repeated.
     this.#priced.set(turnId, yield* this.#nowPriced(learned));
   }
 

@@ -16,7 +16,13 @@ const REPLACED = ["number", "input", "output", "cache_read", "cache_write", "cos
 
 const COLUMNS = "model, slot, number, input, output, cache_read, cache_write, cost_nano";
 const REPLACE = `ON CONFLICT (model, slot) DO UPDATE SET ${REPLACED}`;
-const ADD = `INSERT INTO price_samples (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ${REPLACE}`;
+/** Replaces the oldest sample. */
+const ADD = `
+INSERT INTO price_samples (${COLUMNS})
+SELECT CAST(? AS TEXT), seen.number % ${SAMPLES}, seen.number, CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT),
+  CAST(? AS BIGINT), CAST(? AS BIGINT)
+FROM (SELECT coalesce(max(number), 0) + 1 AS number FROM price_samples WHERE model = ?) AS seen WHERE true
+${REPLACE} RETURNING number`;
 /** Among many gateways: turns that end at the same time replace different samples, each the oldest that no other replaces. */
 const addAnywhere = (forUpdate: string) => `
 WITH seen AS (SELECT coalesce(max(number), 0) + 1 AS number FROM price_samples WHERE model = ?),
@@ -29,9 +35,6 @@ ${REPLACE} RETURNING number`;
 
 /** Learns the token prices of models from turns with a reported cost. */
 export class PriceTable {
-  /** The number of samples recorded per model, used to replace the oldest. */
-  readonly #seen = new Map<string, number>();
-
   constructor(private readonly sql: Sql) {}
 
   /** Must run in the caller's transaction. Returns the models whose price was not known before. */
@@ -48,9 +51,8 @@ export class PriceTable {
 
   /** Returns whether it is the model's first sample. */
   *#add({ model, tokens, costNano }: Share): Work<boolean> {
-    const number = yield* this.#next(model);
-    yield* this.sql.run(ADD, model, number % SAMPLES, number, ...valuesOf(tokens), costNano);
-    return number === 1;
+    const added = yield* this.sql.one(ADD, model, ...valuesOf(tokens), costNano, model);
+    return added !== undefined && integer(added, "number") === 1;
   }
 
   /** Like `#add`, where others may add samples of the model at the same time: one of them is the first. */
@@ -87,20 +89,6 @@ export class PriceTable {
       shares.map(([, share]) => share),
     );
     return { ...usage, byModel: Object.fromEntries(shares), costUsd };
-  }
-
-  *#next(model: string): Work<number> {
-    const seen = this.#seen.get(model) ?? (yield* this.#seenBefore(model));
-    this.#seen.set(model, seen + 1);
-    return seen + 1;
-  }
-
-  *#seenBefore(model: string): Work<number> {
-    const row = yield* this.sql.one(
-      "SELECT coalesce(max(number), 0) AS seen FROM price_samples WHERE model = ?",
-      model,
-    );
-    return row === undefined ? 0 : integer(row, "seen");
   }
 }
 
