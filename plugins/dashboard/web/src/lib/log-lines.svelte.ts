@@ -32,38 +32,51 @@ export class LogLines {
     this.entries = [];
     this.before = null;
     this.searchedBytes = 0;
-    await this.#fetch({}, filter);
+    await this.#add(null);
   }
 
   older(): Promise<void> {
-    return this.#fetch({ before: this.before }, this.#filter);
+    return this.#add(this.before);
   }
 
   /** Fetches lines written since. */
   async newer(): Promise<void> {
     if (this.busy) return;
     const newest = this.entries[0];
-    const { before } = this;
-    await this.#fetch(newest === undefined ? {} : { after: slackBefore(newest.timestamp) }, this.#filter);
-    // The cursor for older lines is unchanged.
-    if (newest !== undefined) this.before = before;
+    if (newest === undefined) return this.#add(null);
+    const page = await this.#fetch({ after: slackBefore(newest.timestamp) });
+    if (page === undefined) return;
+    const known = new Set(this.entries.map(({ id }) => id));
+    // More were written than a page has: lines in between would be missing.
+    if (page.before !== null && !page.entries.some(({ id }) => known.has(id))) await this.show(this.#filter);
+    else this.entries = merged(this.entries, page.entries);
   }
 
-  async #fetch(part: Readonly<Record<string, string | null>>, filter: LogFilter): Promise<void> {
+  /** Fetches the page before a cursor, or the newest one. */
+  async #add(before: string | null): Promise<void> {
+    const page = await this.#fetch({ before });
+    if (page === undefined) return;
+    this.entries = merged(this.entries, page.entries);
+    this.before = page.before;
+  }
+
+  /** Undefined: it failed, or another filter was chosen meanwhile. */
+  async #fetch(part: Readonly<Record<string, string | null>>): Promise<LogPage | undefined> {
+    const filter = this.#filter;
     this.busy = true;
     try {
       const page = await get<LogPage>(`logs${queryOf({ ...filter, ...part, limit: PAGE })}`);
-      if (filter !== this.#filter) return;
-      this.entries = merged(this.entries, page.entries);
-      this.before = page.before;
+      if (filter !== this.#filter) return undefined;
       this.folders = page.folders;
       this.missing = page.missing ?? [];
       this.searchedBytes += page.read_bytes;
       this.error = "";
+      return page;
     } catch (error) {
-      this.error = messageOf(error);
+      if (filter === this.#filter) this.error = messageOf(error);
+      return undefined;
     } finally {
-      this.busy = false;
+      if (filter === this.#filter) this.busy = false;
     }
   }
 }

@@ -14,6 +14,9 @@ export class View<T> {
   #round = 0;
   #loadedAt = 0;
   #waiting: ReturnType<typeof setTimeout> | undefined;
+  #loading = 0;
+  /** A change came while data was loaded. */
+  #changed = false;
 
   constructor(
     private readonly load: () => Promise<T>,
@@ -25,6 +28,7 @@ export class View<T> {
       return () => {
         stop();
         clearTimeout(this.#waiting);
+        this.#changed = false;
       };
     });
   }
@@ -33,6 +37,7 @@ export class View<T> {
     this.#round += 1;
     const round = this.#round;
     this.#loadedAt = performance.now();
+    this.#loading += 1;
     try {
       const data = await this.load();
       if (round !== this.#round) return;
@@ -40,6 +45,9 @@ export class View<T> {
       this.error = "";
     } catch (error) {
       if (round === this.#round) this.error = messageOf(error);
+    } finally {
+      this.#loading -= 1;
+      if (this.#changed) this.#soon();
     }
   }
 
@@ -48,7 +56,9 @@ export class View<T> {
     const wait = Math.max(0, this.#loadedAt + MIN_MS - performance.now());
     this.#waiting = setTimeout(() => {
       this.#waiting = undefined;
-      void this.refresh();
+      // What is being loaded would be dropped: where that takes long, nothing would ever be shown.
+      this.#changed = this.#loading > 0;
+      if (!this.#changed) void this.refresh();
     }, wait);
   }
 }
