@@ -37,6 +37,7 @@ export default definePlugin<LimitsConfig, "quota" | "keys" | "control">({
       reserve(id, claims.ofBackgroundTurn(keyId)),
     );
     hooks.afterExecute.tapPromise("warn", ({ keyId }) => warnings.check(claims.ofBudgets(keyId)));
+    hooks.usagePriced.tapPromise("warn", ({ keyId }) => warnings.check(claims.ofBudgets(keyId)));
     hooks.describeKey.tapPromise("limits", async (description, keyId) => ({
       ...description,
       limits: await limitsOf(keyId, claims, quota),

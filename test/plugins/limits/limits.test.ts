@@ -212,6 +212,19 @@ describe("limits", () => {
       ]);
     });
 
+    it("warn when a turn's price becomes known later, by that of another key", async () => {
+      const replies = function* ({ prompt }: ScriptedTurn): Generator<Step> {
+        yield { usage: { input: 1000, output: 0, costUsd: prompt === "unpriced" ? null : 0.6 } };
+        yield "fine";
+      };
+      await start({ budgets: [{ ...DAILY, warn_at: [0.5] }] }, { replies });
+      await task("user", "unpriced");
+      expect(warnings).to.deep.equal([]);
+      for (const _turn of [1, 2]) await task("other", "priced");
+      await eventually("both warnings", () => warnings.length === 2);
+      expect(warnings.map(({ subject }) => subject)).to.have.members(["key:user", "key:other"]);
+    });
+
     it("begin anew with their window, and hold when the plugin was off meanwhile", async () => {
       await start({ budgets: [{ ...DAILY, usd: TURN_USD }] }, { controlTime: true });
       await task();
