@@ -20,7 +20,7 @@ export const de: Texts = {
   withdrawn: "Zurückgezogen: nichts wartet mehr darauf",
   didNotRun: "Davon liefen nicht: {count}.",
   conversationLost:
-    "Diese Unterhaltung ist auf dem Rechner von Claude verloren und kann nicht weitergehen. Beginne mit {command} eine neue.",
+    "Diese Unterhaltung ist auf dem Rechner von Claude verloren und kann nicht weitergehen. Beginnen Sie mit {command} eine neue.",
   parked: "Wartet auf eine Entscheidung. Es geht weiter, sobald jemand entscheidet.",
   goesOn: "Es geht weiter.",
 
@@ -59,10 +59,11 @@ export const de: Texts = {
     "Dieser Bot hat noch keine Repositorys. Sein Betreiber fügt sie hinzu: das Plugin repos, mit der Key-ID {key}.",
   repoList: "Repositorys:",
   repoHow:
-    "Wähle eines mit {command} und seiner Nummer oder seinem Namen, vor der ersten Nachricht; {command} - wählt keines.",
-  repoTooLate: "Diese Sitzung hat schon einen Ordner. Beginne eine neue mit {prefix}new und wähle dort.",
+    "Wählen Sie eines mit {command} und seiner Nummer oder seinem Namen, vor der ersten Nachricht; {command} - wählt keines.",
+  repoTooLate:
+    "Diese Sitzung hat schon einen Ordner. Beginnen Sie eine neue mit {prefix}new und wählen Sie dort.",
   repoUnknown: "Es gibt kein Repository {name}, oder mehrere mit diesem Namen.",
-  repoChosen: "Die Sitzung, die mit deiner nächsten Nachricht beginnt, arbeitet in {workdir}.",
+  repoChosen: "Die Sitzung, die mit Ihrer nächsten Nachricht beginnt, arbeitet in {workdir}.",
   repoNone: "Es ist kein Repository gewählt.",
   statusSession:
     "Sitzung {id}\nModell: {model}\nAnfragen: {turns}\nKosten: {cost}\nTokens: {input} hinein, {output} heraus",

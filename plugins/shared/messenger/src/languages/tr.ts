@@ -20,7 +20,7 @@ export const tr: Texts = {
   withdrawn: "Geri çekildi: artık bekleyen yok",
   didNotRun: "Bunlardan çalışmayan: {count}.",
   conversationLost:
-    "Bu konuşma, Claude'un çalıştığı makinede kayboldu ve sürdürülemez. {command} ile yenisini başlat.",
+    "Bu konuşma, Claude'un çalıştığı makinede kayboldu ve sürdürülemez. {command} ile yenisini başlatın.",
   parked: "Karar bekliyor. Biri karar verince devam eder.",
   goesOn: "Devam ediyor.",
 
@@ -55,10 +55,10 @@ export const tr: Texts = {
   sessionGone: "Oturum bu arada silinmiş; bu yeni bir oturum.",
   noRepos: "Bu botun henüz deposu yok. Onları işletmeci ekler: repos eklentisi, {key} anahtar kimliğiyle.",
   repoList: "Depolar:",
-  repoHow: "İlk mesajdan önce {command} ve numarası ya da adıyla birini seç; {command} - hiçbirini seçmez.",
-  repoTooLate: "Bu oturumun zaten bir klasörü var. {prefix}new ile yenisini başlat ve orada seç.",
+  repoHow: "İlk mesajdan önce {command} ve numarası ya da adıyla birini seçin; {command} - hiçbirini seçmez.",
+  repoTooLate: "Bu oturumun zaten bir klasörü var. {prefix}new ile yenisini başlatın ve orada seçin.",
   repoUnknown: "{name} adlı bir depo yok ya da bu adda birden çok var.",
-  repoChosen: "Sonraki mesajınla başlayan oturum {workdir} içinde çalışır.",
+  repoChosen: "Sonraki mesajınızla başlayan oturum {workdir} içinde çalışır.",
   repoNone: "Hiçbir depo seçilmedi.",
   statusSession:
     "Oturum {id}\nModel: {model}\nİstekler: {turns}\nMaliyet: {cost}\nToken: {input} giriş, {output} çıkış",
