@@ -4,7 +4,7 @@ import { eventually } from "../e2e/poll.js";
 import type { ClusterNode } from "./node.js";
 import { promptOf } from "./order.js";
 import type { Random } from "./random.js";
-import { type Answer, ask } from "./requests.js";
+import { type Answer, ask, type Sent } from "./requests.js";
 import { monotonicMs } from "./working-engine.js";
 
 /** A turn that a client was told of. */
@@ -132,7 +132,12 @@ export class Load {
     this.history.sent++;
     const prompt = promptOf({ tag, ms: work.ms, units });
     try {
-      const answer = await this.#post(node, session, key, { prompt }, work.headers);
+      const answer = await this.#post(node, session, {
+        key,
+        body: { prompt },
+        headers: work.headers,
+        workMs: work.ms,
+      });
       return this.#judge(answer, { session, key, tag, units, node: node.name });
     } catch (error) {
       const why = reasonOf(error);
@@ -143,21 +148,15 @@ export class Load {
 
   #ask: typeof ask = (node, path, sent) => (this.options.ask ?? ask)(node, path, sent);
 
-  async #post(
-    node: ClusterNode,
-    session: string,
-    key: KeyId,
-    body: object,
-    headers: Readonly<Record<string, string>>,
-  ): Promise<Answer> {
+  async #post(node: ClusterNode, session: string, sent: Sent): Promise<Answer> {
     const { balanced = false, random } = this.options;
-    const sent = { key, body, headers: { ...headers, ...(balanced && { connection: "close" }) } };
+    const prompt = balanced ? { ...sent, headers: { ...sent.headers, connection: "close" } } : sent;
     try {
-      return await this.#ask(node, `/session/${session}`, sent);
+      return await this.#ask(node, `/session/${session}`, prompt);
     } catch (error) {
       const others = this.nodes.filter((one) => one !== node);
       if (!balanced || reasonOf(error) !== "ECONNREFUSED" || others.length === 0) throw error;
-      return this.#ask(random.pick(others), `/session/${session}`, sent);
+      return this.#ask(random.pick(others), `/session/${session}`, prompt);
     }
   }
 

@@ -18,13 +18,15 @@ export interface Sent {
   /** Of a key that is not among them. */
   readonly secret?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long its turn works, in ms. */
+  readonly workMs?: number;
 }
 
 /** Rejects where no whole answer comes. */
 export async function ask(
   { url }: Pick<ClusterNode, "url">,
   path: string,
-  { body, key = "admin", secret = KEYS[key], headers }: Sent = {},
+  { body, key = "admin", secret = KEYS[key], headers, workMs = 0 }: Sent = {},
 ): Promise<Answer> {
   const response = await fetch(url + path, {
     method: body === undefined ? "GET" : "POST",
@@ -34,7 +36,7 @@ export async function ask(
       ...headers,
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(ANSWER_MS),
+    signal: AbortSignal.timeout(ANSWER_MS + workMs),
   });
   return {
     status: response.status,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { StoreChange } from "@claudeway/core";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { HOSTILE } from "../hostile.js";
@@ -442,6 +443,32 @@ describe("telegram's buttons", () => {
     await bot.launch();
     const shown = await bot.shows("so far, and done");
     expect(shown.thread).to.equal(7);
+  });
+
+  it("lead to one message of a parked turn, also where a kill came before it was noted as shown", async () => {
+    let isAboutToDie = true;
+    const isMissed = (change: StoreChange) => "delete" in change && change.key.includes("/waiting/");
+    const start = TestBot.start({}, (one) => {
+      const { store } = one;
+      one.store = {
+        ...store,
+        write: (changes) =>
+          store.write(isAboutToDie ? changes.filter((change) => !isMissed(change)) : changes),
+      };
+    });
+    bot = await (await start).ready();
+    await parkedTurn("so far", "a");
+    await bot.stop();
+    isAboutToDie = false;
+    bot.turns.script = (prompt) => ({ pieces: [`you said: ${prompt}`] });
+    await bot.launch();
+    bot.api.write("next", { thread: 7 });
+    await bot.shows("you said: next");
+    const shown = bot.api
+      .texts(7)
+      .join("\n")
+      .match(/so far|Waiting for a decision/g);
+    expect(shown).to.deep.equal(["so far", "Waiting for a decision"]);
   });
 
   it("change the message of a parked turn when it is decided elsewhere, expires, or is withdrawn", async () => {

@@ -14,7 +14,7 @@ export class TestBot {
   running: TestKernel = createKernel();
   readonly turns = new ScriptedTurns();
   readonly approvalService = new MemoryApprovals();
-  readonly store = memoryStore();
+  store = memoryStore();
   readonly #offers = fakeOffers(
     Object.assign(offersOf(this.turns, this.approvalService), { store: () => this.store }),
   );

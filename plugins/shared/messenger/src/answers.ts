@@ -74,8 +74,12 @@ export class Answers {
     await this.#catchUpWith(turn);
   }
 
-  /** Shows the answer of a turn that has ended. */
+  /** Shows the answer of a turn that has ended, or waits for a decision. */
   async show(response: TurnResponse, turn: ShownTurn): Promise<void> {
+    const { pending_approval: pending } = response;
+    // A gateway that was killed had shown it before.
+    if (pending !== undefined && this.#notices.isPosted(turn.turnId, pending.id))
+      return this.#notices.settle(turn.turnId);
     await this.#finish(this.#growing(turn, turn.messageId), response, turn);
   }
 

@@ -30,6 +30,11 @@ export class ParkedNotices {
     await this.settle(turnId);
   }
 
+  /** Whether a message says that the turn waits for this approval. */
+  isPosted(turnId: string, approvalId: string): boolean {
+    return this.options.state.parked(turnId)?.notice?.approvalId === approvalId;
+  }
+
   /** Shows the decision if there is one, also one that was made while the plugin was off, or at another gateway. */
   async settle(turnId: string): Promise<void> {
     const { state, approvalService } = this.options;
