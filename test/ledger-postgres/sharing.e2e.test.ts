@@ -3,6 +3,7 @@ import { FencedError, type Ledger, LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import pg from "pg";
 import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
+import { readNodes } from "#ledger-postgres/read-nodes.js";
 import { MIGRATIONS } from "#ledger-postgres/schema.js";
 import { eventually } from "../e2e/poll.js";
 import { NOON, newSession, newTurn, outcome, parkedForLimit, rejection, seeded } from "../ledger/fixture.js";
@@ -51,6 +52,20 @@ for (const newest of [false, true])
         await client.end();
       }
     }
+
+    it("is read for its nodes without being opened, and not changed", async () => {
+      expect(await readNodes(url)).to.deep.equal([]);
+      const ledger = await openPostgresLedger({ url });
+      await ledger.nodes.join({ node: "a", url: "http://a", configDigest: "x", version: "1" });
+      await ledger.close();
+      const state = () => query("SELECT * FROM claudeway.ledger");
+      const { rows: before } = await state();
+      expect((await readNodes(url)).map(({ node, url }) => [node, url])).to.deep.equal([["a", "http://a"]]);
+      expect((await state()).rows).to.deep.equal(before);
+      // Also while a gateway has it for itself, which is no node.
+      open.push(await openPostgresLedger({ url }));
+      expect(await readNodes(url)).to.deep.equal([]);
+    });
 
     it("is made once by gateways that open it at the same time", async () => {
       const ledgers = await Promise.all([share(), share(), share(), share()]);

@@ -196,7 +196,8 @@ async function listen(
 
 /**
  * Handles uncaught errors. An error from a plugin's own timer is logged with the plugin's name, and the gateway continues.
- * After any other uncaught error the state is unknown, so the gateway closes. Errors during the start are handled after it.
+ * After any other uncaught exception the state is unknown, so the gateway closes; other unhandled rejections are only logged.
+ * Errors during the start are handled after it.
  */
 function survivePlugins(starting: Promise<RunningGateway>, log: Logger): void {
   process.on("unhandledRejection", async (error) => {

@@ -6,13 +6,8 @@ const TITLES = ["NODE", "STATE", "VERSION", "RUNNING", "QUEUED", "PROCESSES", "J
 /** `claudeway nodes`: the nodes as the database has them, one a line. It asks no gateway, so it works without any. */
 export async function nodesOf({ config: { cluster } }: LoadedConfig): Promise<string> {
   if (cluster === undefined) throw new ConfigError("nodes: [cluster] must be configured");
-  const { openPostgresLedger } = await import("@claudeway/ledger-postgres");
-  const ledger = await openPostgresLedger({ url: cluster.url, shared: true });
-  try {
-    return tableOf(await ledger.nodes.list());
-  } finally {
-    await ledger.close();
-  }
+  const { readNodes } = await import("@claudeway/ledger-postgres");
+  return tableOf(await readNodes(cluster.url));
 }
 
 function tableOf(nodes: readonly NodeRecord[]): string {

@@ -1,4 +1,4 @@
-/** A clock that only goes forward, with timers. No decision of a cluster reads a wall clock. */
+/** A clock that only goes forward, with timers. Who owns what in a cluster is never decided by a wall clock. */
 export interface Clock {
   /** In ms, from an arbitrary start. */
   now(): number;

@@ -1,3 +1,3 @@
 /** Several gateways on one ledger. Loaded only where the configuration has `[cluster]`. */
-export { GatewayCluster, type GatewayClusterOptions } from "./gateway-cluster.js";
+export { GatewayCluster } from "./gateway-cluster.js";
 export { type ClusterOptions, openGatewayCluster } from "./open-cluster.js";

@@ -2,7 +2,7 @@
 export { type AttachmentRoom, withFiles } from "./attached-files.js";
 export { copyFolder } from "./files/copy-folder.js";
 export { fileStream, receiveFile } from "./files/file-body.js";
-export { type FileContent, readFileContent } from "./files/file-content.js";
+export { readFileContent } from "./files/file-content.js";
 export { fileError } from "./files/file-errors.js";
 export { namesOf } from "./files/file-path.js";
 export { type ByteRange, rangeOf } from "./files/range.js";

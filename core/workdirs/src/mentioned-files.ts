@@ -1,5 +1,11 @@
 import { GatewayError, type MentionedFile } from "@claudeway/ports";
-import { type AttachmentRoom, type InnerFile, mediaBlock, readInside } from "./attached-files.js";
+import {
+  type AttachmentRoom,
+  type InnerFile,
+  MAX_ATTACHED_BYTES,
+  mediaBlock,
+  readInside,
+} from "./attached-files.js";
 
 /** How many mentions of a prompt are looked at; further ones stay text. */
 const MAX_MENTIONS = 100;
@@ -7,8 +13,6 @@ const MAX_MENTIONS = 100;
 const MAX_FILES = 20;
 /** Characters of a text file that are attached. */
 const MAX_TEXT = 256 * 1024;
-/** Bytes of all attached files. */
-const MAX_BYTES = 32 * 1024 * 1024;
 /** What may follow a mention in a sentence. */
 const PUNCTUATION = new Set(".,;:!?)]}'`");
 /** A file with a NUL in its first bytes is not text. */
@@ -49,7 +53,7 @@ export async function mentionedFiles(
   mayRead: (path: string) => Promise<boolean>,
 ): Promise<MentionedFile[]> {
   const files: MentionedFile[] = [];
-  let left = MAX_BYTES;
+  let left = MAX_ATTACHED_BYTES;
   for (const mention of mentionsIn(prompt)) {
     if (files.length === MAX_FILES) break;
     const file = await inWorkdir(mention.path, room);

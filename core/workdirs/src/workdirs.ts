@@ -2,6 +2,7 @@ import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { GatewayError, type SessionRecord, toGatewayError, type WorkdirRequest } from "@claudeway/ports";
+import { codeOf } from "./files/folder.js";
 import { matchesFolderPattern } from "./folder-patterns.js";
 import { isWithin, locate } from "./located.js";
 
@@ -266,10 +267,6 @@ async function create(path: string, named: string, field: FolderField): Promise<
   } catch (error) {
     throw BAD_PATH.includes(codeOf(error)) ? noDirectory(named, field) : error;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 async function matchesAny(real: string, patterns: readonly string[]): Promise<boolean> {

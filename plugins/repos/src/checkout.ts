@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { Refusal } from "@claudeway/core";
 import { type Git, GitError } from "./git.js";
 import { hasLocalWork } from "./local-work.js";
-import { isFolder } from "./plain-folders.js";
 import type { Head } from "./records.js";
 import type { Source } from "./source.js";
 
@@ -47,11 +46,6 @@ export class Checkouts {
     } finally {
       await rm(partial, { recursive: true, force: true });
     }
-  }
-
-  /** Whether there is a folder at the path, and not a link to one. */
-  async isThere(path: string): Promise<boolean> {
-    return isFolder(path);
   }
 
   /** Throws a Refusal with CONFLICT if an update would lose commits, changes or files of the checkout. */

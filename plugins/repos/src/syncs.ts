@@ -7,6 +7,7 @@ import { type Git, GitError } from "./git.js";
 import type { Logins } from "./login.js";
 import { Mirror } from "./mirror.js";
 import { ModuleFolders } from "./modules.js";
+import { isFolder } from "./plain-folders.js";
 import type { Head, RepoRecord, RepoRecords } from "./records.js";
 import { parseRemote, type Remote } from "./remote.js";
 import type { Module, Source } from "./source.js";
@@ -205,7 +206,7 @@ export class Syncs {
   }
 
   async #isThere(known: RepoRecord | undefined): Promise<boolean> {
-    return known !== undefined && (await this.checkouts.isThere(known.path));
+    return known !== undefined && (await isFolder(known.path));
   }
 
   /** Saves a record before the checkout appears, so that a sync that is killed in between leaves no unknown folder. */
@@ -228,7 +229,7 @@ export class Syncs {
 
   /** Throws a Refusal where something is in the way that no sync has made. */
   async #refuseFolder(path: string): Promise<void> {
-    if (await this.checkouts.isThere(path))
+    if (await isFolder(path))
       throw new Refusal(409, `${path} must not exist before the first sync; move it elsewhere`);
   }
 

@@ -10,8 +10,9 @@ describe("dashboard: the first prompts of sessions", () => {
     prompts.note("new", "  \n");
     prompts.note("new", " Bound the\n\n retries ");
     prompts.note("new", "and test it");
-    prompts.learn("read", "x".repeat(1_000_000));
-    expect(["old", "new", "read"].map((session) => prompts.of(session))).to.deep.equal([
+    prompts.begin("long");
+    prompts.note("long", "x".repeat(1_000_000));
+    expect(["old", "new", "long"].map((session) => prompts.of(session))).to.deep.equal([
       undefined,
       "Bound the retries",
       "x".repeat(200),
@@ -20,7 +21,10 @@ describe("dashboard: the first prompts of sessions", () => {
 
   it("are bounded in number: the oldest are dropped", () => {
     const prompts = new FirstPrompts();
-    for (let session = 0; session < 10_100; session++) prompts.learn(`${session}`, "hello");
+    for (let session = 0; session < 10_100; session++) {
+      prompts.begin(`${session}`);
+      prompts.note(`${session}`, "hello");
+    }
     expect([prompts.of("99"), prompts.of("100")]).to.deep.equal([undefined, "hello"]);
   });
 });

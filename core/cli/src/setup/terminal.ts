@@ -27,13 +27,8 @@ export const terminal = {
     return answered(await clack.confirm({ message, initialValue }));
   },
 
-  async text(message: string, check: AnswerCheck, placeholder?: string): Promise<string> {
-    const validate = (answer = "") => check(answer);
-    return (
-      answered(
-        await clack.text({ message, validate, ...(placeholder === undefined ? {} : { placeholder }) }),
-      ) ?? ""
-    );
+  async text(message: string, check: AnswerCheck): Promise<string> {
+    return answered(await clack.text({ message, validate: (answer = "") => check(answer) })) ?? "";
   },
 
   /** Asks for a text without echoing the input. */

@@ -13,10 +13,7 @@ export class FirstPrompts {
 
   /** Only the first prompt of a session counts, and only if it was seen to begin. */
   note(sessionId: string, prompt: string): void {
-    if (this.#prompts.has(sessionId) && this.of(sessionId) === undefined) this.learn(sessionId, prompt);
-  }
-
-  learn(sessionId: string, prompt: string): void {
+    if (!this.#prompts.has(sessionId) || this.of(sessionId) !== undefined) return;
     const beginning = prompt
       .slice(0, 10 * MAX_CHARS)
       .replace(/\s+/g, " ")

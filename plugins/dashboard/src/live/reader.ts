@@ -62,7 +62,7 @@ export class FeedReader {
     return this.#ended.signal.aborted;
   }
 
-  /** Forwards a turn's text from now to its end. Never rejects. */
+  /** Forwards a turn's text from its beginning to its end. Never rejects. */
   async follow(turn: TurnHandle): Promise<void> {
     if (this.#closed || this.#followed.has(turn.id)) return;
     this.#followed.add(turn.id);

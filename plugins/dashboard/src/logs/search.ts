@@ -14,7 +14,8 @@ export interface LogQuery extends LogFilter {
   readonly before?: Readonly<Record<string, number>> | undefined;
 }
 
-export interface LogPage {
+/** Lines of this machine's files. */
+export interface FilePage {
   /** Newest first. */
   readonly entries: readonly LogEntry[];
   readonly readBytes: number;
@@ -23,7 +24,7 @@ export interface LogPage {
 }
 
 /** Reads a month's logs backwards, as far as the page needs. */
-export async function searchLogs(logDir: string, query: LogQuery): Promise<LogPage> {
+export async function searchLogs(logDir: string, query: LogQuery): Promise<FilePage> {
   const folders = (await logFolders(logDir)).filter(
     (name) => query.keyId === undefined || name === query.keyId,
   );
