@@ -42,4 +42,4 @@ export {
   type ToolChoice,
   toolNameAt,
 } from "./tool-choice.js";
-export type { ChatEnd, ChatTurns } from "./turns.js";
+export type { ChatEnd } from "./turns.js";

@@ -43,7 +43,7 @@ export class Calls {
         if (patience === "persist") await this.#wait(this.pausedMs);
         return await call();
       } catch (error) {
-        const failure = this.toFailure(error);
+        const failure = this.#toFailure(error);
         if (failure.kind === "rejected" || patience === "once" || this.options.signal.aborted) throw failure;
         const waitMs = failure.retryAfterMs ?? waitBefore(attempt);
         this.options.log.debug(`${what}: ${failure.message}; next try in ${waitMs} ms`);
@@ -70,7 +70,7 @@ export class Calls {
   }
 
   /** Errors of the transport may contain a URL and with it a token, so they are not passed on. */
-  toFailure(error: unknown): MessengerFailure {
+  #toFailure(error: unknown): MessengerFailure {
     if (error instanceof MessengerFailure) return error;
     if (this.options.signal.aborted) return new MessengerFailure("busy", "the plugin is switched off");
     return new MessengerFailure("busy", this.#silence(error));

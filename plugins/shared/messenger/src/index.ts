@@ -1,9 +1,9 @@
 export { Calls, type Patience, type Pause } from "./calls.js";
 export type { ChatScope } from "./chat-scope.js";
-export { ChatService, type ChatServiceOptions, type Incoming } from "./chat-service.js";
+export { ChatService, type Incoming } from "./chat-service.js";
 export { type Command, commandList, isCommand } from "./commands.js";
 export { MessengerFailure, unreachable } from "./failures.js";
-export { Feed, type FeedOptions } from "./feed.js";
+export { Feed } from "./feed.js";
 export { type ChatTerm, leadChat } from "./leading.js";
 export type {
   Attachment,
