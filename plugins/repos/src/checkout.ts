@@ -90,13 +90,14 @@ export class Checkouts {
   /** Removes a checkout: out of sight first, since removing takes time. */
   async remove(path: string): Promise<void> {
     const trash = join(this.staging, randomUUID());
-    await rename(path, trash).catch(() => undefined);
+    await mkdir(this.staging, { recursive: true, mode: 0o700 });
+    await rename(path, trash).catch(ignoreMissing);
     await rm(trash, { recursive: true, force: true, maxRetries: 3 });
   }
 
   async #replace(old: string, made: string): Promise<void> {
     const trash = join(this.staging, randomUUID());
-    await rename(old, trash).catch(() => undefined);
+    await rename(old, trash).catch(ignoreMissing);
     await rename(made, old);
     await rm(trash, { recursive: true, force: true });
   }
@@ -166,6 +167,10 @@ function refsOf({ branch, commit }: Pick<Source, "branch" | "commit">) {
 
 function ignoreFailure(error: unknown): void {
   if (!(error instanceof GitError) || error.end !== "failed") throw error;
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT" && error.code !== "ENOTDIR") throw error;
 }
 
 async function orConflict(run: Promise<string>, what: string): Promise<void> {

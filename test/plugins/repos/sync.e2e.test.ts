@@ -57,6 +57,17 @@ describe("POST /repos/sync", () => {
     expect(again.body).to.include({ commit: next });
   });
 
+  it("removes the files of a repository that was synced before the start", async () => {
+    const { host } = repos;
+    host.create("acme/removed", { "a.txt": "1" });
+    const { body } = await repos.sync({ url: host.url("acme/removed") });
+    await repos.gateway.disable("repos");
+    await repos.enable();
+    expect((await repos.remove(`${host.host.replace(":", "+")}/acme/removed`)).status).to.equal(200);
+    expect(existsSync(String(body["path"]))).to.equal(false);
+    expect((await repos.sync({ url: host.url("acme/removed") })).body).to.include({ status: "cloned" });
+  });
+
   it("keeps what a sync would lose: 409, until the repository is deleted", async () => {
     const { host } = repos;
     host.create("acme/work", { "a.txt": "1", "b.txt": "1" });
