@@ -17,15 +17,22 @@ export class SharedSessions {
   ) {}
 
   async add(id: string, keyId: string): Promise<void> {
+    await this.#write(id, keyId, null);
+  }
+
+  /** Writes the record of a session, unless it has another version by now. */
+  async #write(id: string, keyId: string, expected: number | null): Promise<void> {
     this.#written.set(id, Date.now());
-    await this.store.set(keyOf(id), { keyId }, { ttlMs: this.idleMs });
+    await this.store.set(keyOf(id), { keyId }, { ttlMs: this.idleMs, expected });
   }
 
   /** Whether the key has such a session; it counts as used then. */
   async has(id: string, keyId: string): Promise<boolean> {
-    const value = UUID.test(id) ? (await this.store.get(keyOf(id)))?.value : undefined;
-    if (!isFields(value) || value["keyId"] !== keyId) return false;
-    if (Date.now() - (this.#written.get(id) ?? 0) > this.idleMs / 2) await this.add(id, keyId);
+    const entry = UUID.test(id) ? await this.store.get(keyOf(id)) : undefined;
+    if (entry === undefined || !isFields(entry.value) || entry.value["keyId"] !== keyId) return false;
+    // Not if it was ended meanwhile.
+    if (Date.now() - (this.#written.get(id) ?? 0) > this.idleMs / 2)
+      await this.#write(id, keyId, entry.version);
     return true;
   }
 
