@@ -3,6 +3,7 @@ import {
   type EngineResult,
   FencedError,
   GatewayError,
+  LedgerError,
   type LostTask,
   type ParkedForDecision,
   type ParkedForLimit,
@@ -188,15 +189,17 @@ export class TurnConclusion {
   }
 
   /**
-   * A resumed turn whose decision has not reached the CLI stays parked at shutdown, for the next start to resume, and when its
-   * node may not work any more, or its session has gone to another one.
+   * A resumed turn whose decision has not reached the CLI stays parked at shutdown, for the next start to resume, when its node
+   * may not work any more, or its session has gone to another one, and when the ledger failed.
    */
   #stayParked(error?: unknown): FinishedTurn | undefined {
     const { context, events, progress, recorder, request } = this.parts;
     const { continues } = request;
     const isGone = error instanceof FencedError || error instanceof Elsewhere;
-    const mayStay = context.closing.aborted || progress.stopped === "fenced" || isGone;
+    const isAway = progress.stopped === undefined && error instanceof LedgerError && error.mayPass;
+    const mayStay = context.closing.aborted || progress.stopped === "fenced" || isGone || isAway;
     if (continues === undefined || recorder.unparked || !mayStay) return undefined;
+    if (isAway) context.log.warn({ err: error, turn_id: request.info.id }, "a turn stays parked for now");
     const outcome = answerSoFar(continues);
     events.emit({ type: "done", response: outcome.response });
     return { outcome, error: undefined };

@@ -106,11 +106,8 @@ export class TurnPreparation {
       const folders = [workdir, ...(options?.additionalDirs ?? [])] as const;
       if (await readsOthersFolder(call, folders, request.info.sessionId, workdirs)) return true;
       return await runsRepositoryCode(call);
-    } catch (error) {
-      log.error(
-        { err: error, turn_id: request.info.id, tool: call.tool },
-        "a tool call could not be checked",
-      );
+    } catch (err) {
+      log.error({ err, turn_id: request.info.id, tool: call.tool }, "a tool call could not be checked");
       return true;
     }
   };

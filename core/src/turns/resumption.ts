@@ -1,4 +1,4 @@
-import type { Approval, Ownership } from "@claudeway/ports";
+import { type Approval, LedgerError, type Ownership } from "@claudeway/ports";
 import type { LimitWaits, TurnWithLimit } from "@claudeway/scheduling";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
@@ -17,7 +17,7 @@ export interface ResumptionOptions {
   readonly log: Logger;
 }
 
-/** A turn that is still parked when it has ended may go on again after this time, in ms: its end could not be recorded. */
+/** After this time, in ms, it is tried again to resume a turn: the ledger failed, or the turn's end could not be recorded. */
 const AGAIN_MS = 5000;
 
 /** Resumes parked turns when their call is settled, or when the usage limit that they wait for is lifted. */
@@ -29,7 +29,7 @@ export class Resumption {
     const { approvalService, turns, limitWaits } = options;
     approvalService.onSettled((approval) => void this.#onSettled(approval));
     turns.onParked((turnId) => void this.goOn(turnId));
-    limitWaits.onDue((turnId) => this.#goOnAfterLimit(turnId));
+    limitWaits.onDue((turnId) => this.#goOnAfterLimit(turnId).catch((error) => this.#failed(turnId, error)));
   }
 
   /** Called once after a start. Resumes the turns whose call was decided or has expired. */
@@ -42,8 +42,8 @@ export class Resumption {
    * waits or has ended.
    */
   async goOn(turnId: string): Promise<void> {
-    const { parked, log, limitWaits, ownership } = this.options;
-    if (ownership.fenced.aborted) return;
+    const { parked, turns, limitWaits, ownership, closing } = this.options;
+    if (closing.aborted || ownership.fenced.aborted || turns.get(turnId) !== undefined) return;
     try {
       const turn = await parked.get(turnId);
       // The node that has the session resumes the turn, or the one that claims it next.
@@ -51,11 +51,15 @@ export class Resumption {
       if (isForLimit(turn)) limitWaits.add(turn);
       else await this.#goOnAfterDecision(turn);
     } catch (error) {
-      log.error(
-        { err: error, turn_id: turnId },
-        "a parked turn could not be resumed; the next start tries again",
-      );
+      this.#failed(turnId, error);
     }
+  }
+
+  #failed(turnId: string, err: unknown): undefined {
+    const mayPass = err instanceof LedgerError && err.mayPass;
+    const next = mayPass ? "trying again" : "the next start tries again";
+    this.options.log.error({ err, turn_id: turnId }, `a parked turn could not be resumed; ${next}`);
+    if (mayPass) setTimeout(() => this.goOn(turnId), AGAIN_MS).unref();
   }
 
   async #goOnAfterDecision(turn: Parked): Promise<void> {
@@ -70,8 +74,8 @@ export class Resumption {
     const resumed = this.#start(turn, approval);
     if (resumed === undefined) return;
     this.#gone.add(approval.id);
-    const forget = () => this.#gone.delete(approval.id);
-    void resumed.ended.then(() => setTimeout(forget, AGAIN_MS).unref());
+    const again = () => this.#gone.delete(approval.id) && this.goOn(turn.id);
+    void resumed.ended.then(() => setTimeout(again, AGAIN_MS).unref());
   }
 
   async #goOnAfterLimit(turnId: string): Promise<Turn | undefined> {

@@ -116,17 +116,15 @@ export class TurnRecorder {
   /** Records the session's CLI totals with the turn's end, or separately if they change after it. */
   totals(totals: SessionTotals): void {
     this.#totals = totals;
-    if (this.#ended)
-      this.#inBackground(
-        this.records.ledger.sessions.setCliTotals(this.turn.info.sessionId, totals, this.#claim),
-      );
+    const { sessions } = this.records.ledger;
+    if (this.#ended) this.#inBackground(sessions.setCliTotals(this.turn.info.sessionId, totals, this.#claim));
   }
 
   /** Records the session's new model with the turn's end, or separately if it changes after it. */
   model(model: string): void {
     this.#model = model;
-    if (this.#ended)
-      this.#inBackground(this.records.ledger.sessions.setModel(this.turn.info.sessionId, model, this.#claim));
+    const { sessions } = this.records.ledger;
+    if (this.#ended) this.#inBackground(sessions.setModel(this.turn.info.sessionId, model, this.#claim));
   }
 
   /** The turn's whole usage, with learned prices where the CLI reported none. */
@@ -160,24 +158,20 @@ export class TurnRecorder {
 
   /** Marks these as reported by the turn's answer. */
   reportedLost(reported: readonly LostTask[]): void {
+    const { sessions } = this.records.ledger;
     if (reported.length > 0)
-      this.#inBackground(
-        this.records.ledger.sessions.forgetLost(this.turn.info.sessionId, reported, this.#claim),
-      );
+      this.#inBackground(sessions.forgetLost(this.turn.info.sessionId, reported, this.#claim));
   }
 
   /** The outcome that was recorded earlier. */
   async #recordedOutcome(): Promise<TurnOutcome> {
     const { id } = this.turn.info;
-    const { turns } = this.records.ledger;
-    const turn = await turns.get(id);
-    const response = await turns.response(id);
+    const { ledger, log } = this.records;
+    const turn = await ledger.turns.get(id);
+    const response = await ledger.turns.response(id);
     if (turn?.ended === undefined || response === undefined)
       throw new Error(`the ledger has no end of turn ${id}`);
-    this.records.log.warn(
-      { turn_id: id, end: turn.ended.end },
-      "a turn had already ended; its first end is kept",
-    );
+    log.warn({ turn_id: id, end: turn.ended.end }, "a turn had already ended; its first end is kept");
     const { at: _at, ...ended } = turn.ended;
     return { ...ended, response, usage: turn.usage };
   }
@@ -214,11 +208,8 @@ export class TurnRecorder {
 
   /** Logs a failed write and lets the turn continue: the data is written again at the turn's end. */
   #inBackground(write: Promise<void>): void {
-    write.catch((error: unknown) => {
-      this.records.log.error(
-        { err: error, turn_id: this.turn.info.id },
-        "could not record a turn in the ledger",
-      );
+    write.catch((err: unknown) => {
+      this.records.log.error({ err, turn_id: this.turn.info.id }, "could not record a turn in the ledger");
     });
   }
 }

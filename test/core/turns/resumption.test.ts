@@ -63,10 +63,38 @@ describe("a turn whose call was decided", () => {
     ledger.turns.end = end;
     await services.resumption.goOn(id);
     expect(services.turns.get(id)).to.equal(undefined);
-    await eventually("it goes on again", async () => {
-      await services.resumption.goOn(id);
-      return services.turns.get(id) !== undefined;
-    });
+    await eventually("it goes on again", () => services.turns.get(id));
+  });
+
+  it("goes on by itself once the ledger that failed answers", async () => {
+    const id = await decided(await newSessionOf(services));
+    const { get } = ledger.turns;
+    ledger.turns.get = () => Promise.reject(new LedgerError("ledger: away", {}, true));
+    await services.resumption.goOn(id);
+    ledger.turns.get = get;
+    const { unresolved } = ledger.approvals;
+    let asked = 0;
+    ledger.approvals.unresolved = () => {
+      asked += 1;
+      return Promise.reject(new LedgerError("ledger: away", {}, true));
+    };
+    await eventually("it has begun", () => asked === 1 && services.turns.get(id) === undefined);
+    ledger.approvals.unresolved = unresolved;
+    await eventually("it runs", () => engine.runs === 1);
+    expect(await ledger.turns.get(id)).to.have.property("ended", undefined);
+  });
+
+  it("ends if it is interrupted while the ledger fails", async () => {
+    const id = await decided(await newSessionOf(services));
+    ledger.approvals.unresolved = () => {
+      services.turns.get(id)?.stop("interrupted");
+      return Promise.reject(new LedgerError("ledger: away", {}, true));
+    };
+    await services.resumption.goOn(id);
+    await services.turns.get(id)?.ended;
+    expect(await ledger.turns.get(id))
+      .to.have.property("ended")
+      .that.is.an("object");
   });
 
   it("stays parked while its node may not work, and goes on after that", async () => {
@@ -76,10 +104,7 @@ describe("a turn whose call was decided", () => {
     turn.stop("fenced");
     expect((await turn.ended).outcome.end).to.equal("parked");
     expect(await ledger.turns.get(id)).to.have.property("ended", undefined);
-    await eventually("it goes on again", async () => {
-      await services.resumption.goOn(id);
-      return services.turns.get(id) !== undefined;
-    });
+    await eventually("it goes on again", () => services.turns.get(id));
   });
 
   it("ends if it is stopped before an earlier turn of its session has", async () => {
