@@ -262,14 +262,8 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     await recordLost(await ledger.nodes.lostTurns(sessionId));
   };
   const endProcesses = () => source.endLeftovers(marker);
-  const wasKilled = await cluster?.join({
-    ...gateway.services,
-    engine,
-    guard,
-    recordLost,
-    recover,
-    endProcesses,
-  });
+  const work = { engine, guard, recordLost, recover, endProcesses };
+  const wasKilled = await cluster?.join({ ...gateway.services, ...work });
   if (wasKilled === true) await writeMissingLines({ ledger, audit }, cluster?.node);
   await times.step("approvals that wait", () => approvalService.recover());
   const address = await times.step("port", () => gateway.listen());
@@ -288,17 +282,8 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const plan = spawn(config.workdir);
   // A plugin without a plan for the base folder may have one for each turn.
   const planned = await kernel.hooks.spawn.promise(plan, undefined).catch(() => plan);
-  const shown = kernel.approving === "now" ? ASKING : approvalModeOf(planned);
-  return {
-    address,
-    claude,
-    approvalMode: shown,
-    kernel,
-    control,
-    approvals: approvalService,
-    loginWarning,
-    close,
-  };
+  const approvalMode = kernel.approving === "now" ? ASKING : approvalModeOf(planned);
+  return { address, claude, approvalMode, kernel, control, approvals: approvalService, loginWarning, close };
 }
 
 /** What engines know of a cluster. */

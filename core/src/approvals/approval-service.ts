@@ -274,19 +274,8 @@ export class ApprovalService implements Approvals {
 
   async #grant(approval: Approval, { updatedInput, by, at }: DecisionRecord): Promise<void> {
     const { id: approvalId, sessionId, keyId, tool, cwd } = approval;
-    const input = updatedInput ?? approval.input;
-    const grant = {
-      id: randomUUID(),
-      sessionId,
-      keyId,
-      tool,
-      input,
-      cwd,
-      approvalId,
-      by,
-      at,
-      revokedAt: undefined,
-    };
+    const call = { sessionId, keyId, tool, cwd, input: updatedInput ?? approval.input };
+    const grant = { ...call, id: randomUUID(), approvalId, by, at, revokedAt: undefined };
     await this.parts.ledger.approvals.grant(grant);
   }
 

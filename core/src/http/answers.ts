@@ -1,6 +1,6 @@
 import type { TextMode } from "@claudeway/ports";
 import type { GatewayContext } from "./context.js";
-import { sendEvents } from "./sse.js";
+import { HEARTBEAT_MS, sendFrames } from "./sse.js";
 import type { StartedTurn } from "./start-turn.js";
 
 /** Waits for a turn and answers with its result, or throws what ended it. */
@@ -22,7 +22,7 @@ export function answerWithEvents(
 ): void {
   ctx.set("x-turn-id", view.id);
   if (!detach) stopWhenClientGoes(ctx, view);
-  sendEvents(ctx, view.stream, { mode, after });
+  sendFrames(ctx, view.stream.read({ mode, after, heartbeatMs: HEARTBEAT_MS }));
 }
 
 function stopWhenClientGoes({ res }: GatewayContext, view: StartedTurn["view"]): void {

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { encodeFrames, type ReadOptions, type SentFrame, type TurnStream } from "@claudeway/events";
+import { encodeFrames, type SentFrame } from "@claudeway/events";
 import { GatewayError } from "@claudeway/ports";
 import type { GatewayContext } from "./context.js";
 
@@ -18,18 +18,9 @@ export function lastEventId(ctx: GatewayContext, maxDigits: number): number | un
 }
 
 /**
- * Answers with a turn's events as server-sent events (WHATWG HTML, "Server-sent events").
- * The stream pulls: a reader that is slow gets fewer frames and costs no memory.
+ * Answers with server-sent events (WHATWG HTML, "Server-sent events"); null is a comment. The frames are pulled: a reader
+ * that is slow gets fewer of them and costs no memory.
  */
-export function sendEvents(
-  ctx: GatewayContext,
-  stream: TurnStream,
-  options: Omit<ReadOptions, "heartbeatMs">,
-): void {
-  sendFrames(ctx, stream.read({ ...options, heartbeatMs: HEARTBEAT_MS }));
-}
-
-/** Sends frames as server-sent events; null is a comment. */
 export function sendFrames(ctx: GatewayContext, frames: AsyncIterable<SentFrame | null>): void {
   ctx.set({
     "content-type": "text/event-stream; charset=utf-8",

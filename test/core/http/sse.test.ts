@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { sendEvents } from "#core/http/sse.js";
+import { HEARTBEAT_MS, sendFrames } from "#core/http/sse.js";
 import { TurnStream } from "#events/turn-stream.js";
 import { type Served, serve } from "./kit.js";
 
@@ -18,7 +18,9 @@ describe("server-sent events", () => {
   afterEach(() => served?.close());
 
   async function open(stream: TurnStream, mode: "text" | "delta" = "text"): Promise<Response> {
-    served = await serve((ctx) => sendEvents(ctx, stream, { mode, after: 0 }));
+    served = await serve((ctx) =>
+      sendFrames(ctx, stream.read({ mode, after: 0, heartbeatMs: HEARTBEAT_MS })),
+    );
     return fetch(served.url);
   }
 
