@@ -1,5 +1,6 @@
 import type { TextMode } from "@claudeway/ports";
 import type { GatewayContext } from "./context.js";
+import { whenClosed } from "./exchanges.js";
 import { HEARTBEAT_MS, sendFrames } from "./sse.js";
 import type { StartedTurn } from "./start-turn.js";
 
@@ -26,10 +27,7 @@ export function answerWithEvents(
 }
 
 function stopWhenClientGoes({ res }: GatewayContext, view: StartedTurn["view"]): void {
-  const stop = () => {
+  whenClosed(res, () => {
     if (!res.writableFinished) view.stop("disconnected");
-  };
-  // The client may have disconnected while the turn began; there is no event for that.
-  if (res.destroyed) stop();
-  else res.once("close", stop);
+  });
 }

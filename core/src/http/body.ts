@@ -4,6 +4,7 @@ import { clientError, GatewayError, messageOf } from "@claudeway/ports";
 import type { MemoryBudget } from "@claudeway/scheduling";
 import { JsonShape, type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
+import { whenClosed } from "./exchanges.js";
 import { type BodyBound, IncomingRequest } from "./incoming.js";
 
 /** `boundBodies` limits what arrives, so the parser's own limit must never be met. */
@@ -59,6 +60,8 @@ function parse(
   parser: GatewayMiddleware,
   next: () => Promise<unknown>,
 ): unknown {
+  // Its client has left, which the parser would report as a defect.
+  if (req.destroyed) throw clientError("BAD_REQUEST", "the body broke off");
   const isUtf8 = watchBody(req);
   return parser(ctx, () => {
     if (!isUtf8()) throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
@@ -84,7 +87,7 @@ async function loadParser(): Promise<GatewayMiddleware> {
 export function holdBodies(memory: Pick<MemoryBudget, "hold">): GatewayMiddleware {
   return (ctx, next) => {
     const hold = () => memory.hold(ctx.state.caller?.keyId ?? "", 2 * (ctx.request.rawBody ?? "").length);
-    if (!ctx.res.closed) ctx.res.once("close", hold());
+    whenClosed(ctx.res, hold());
     return next();
   };
 }

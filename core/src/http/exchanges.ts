@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { IncomingRequest } from "./incoming.js";
 
@@ -75,6 +76,7 @@ export class Exchanges {
     if (known !== undefined) return known;
     const connection: Connection = { open: [], answered: undefined };
     this.#connections.set(socket, connection);
+    socket.once("close", () => closeWaiting(connection));
     return connection;
   }
 }
@@ -86,6 +88,19 @@ function forgetOver(connection: Connection): void {
   // Mostly there is one.
   if (open.length > 1) connection.open = open.filter((exchange) => !isOver(exchange));
   else if (isOver(first)) open.pop();
+}
+
+/** Closes the responses that waited for others on a connection that has closed: Node closes only the first. */
+function closeWaiting({ open }: Connection): void {
+  for (const { response } of open) {
+    if (response.socket === null && !response.writableFinished) response.assignSocket(new Socket().destroy());
+  }
+}
+
+/** Calls `over` once the response has closed, also if it has already: there is no second event. */
+export function whenClosed(response: ServerResponse, over: () => void): void {
+  if (response.closed) over();
+  else response.once("close", over);
 }
 
 function isOver({ request, response }: Exchange): boolean {

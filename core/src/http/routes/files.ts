@@ -15,6 +15,7 @@ import type { Sessions } from "../../sessions.js";
 import { refuseCompressed } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { FILE_ROUTE } from "../destination.js";
+import { whenClosed } from "../exchanges.js";
 import { isId } from "../ids.js";
 import { pageOf } from "../query.js";
 
@@ -47,7 +48,7 @@ export function fileRoutes(router: Router<GatewayState>, { sessions, files, slot
       else await sendFile(ctx, found);
     } finally {
       // A body that is being sent counts until it is over.
-      if (ctx.res.writable && ctx.body !== undefined && ctx.method !== "HEAD") ctx.res.once("close", release);
+      if (ctx.body !== undefined && ctx.method !== "HEAD") whenClosed(ctx.res, release);
       else release();
     }
   };

@@ -7,6 +7,7 @@ import type { Sessions } from "../../sessions.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayState } from "../context.js";
+import { whenClosed } from "../exchanges.js";
 import { idOf } from "../ids.js";
 import { metadataOf, pageOf } from "../query.js";
 import { sendJson } from "../send-json.js";
@@ -48,7 +49,7 @@ export function sessionRoutes(
   });
   router.get("/session/:id/events", async (ctx) => {
     const gone = new AbortController();
-    ctx.res.once("close", () => gone.abort());
+    whenClosed(ctx.res, () => gone.abort());
     const reading = { after: lastEventId(ctx, 16), heartbeatMs: HEARTBEAT_MS, stop: gone.signal };
     sendFrames(ctx, await sessions.events(...sessionOf(ctx), reading));
   });
