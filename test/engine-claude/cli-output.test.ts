@@ -137,6 +137,10 @@ describe("the tasks that a CLI starts", () => {
     const reader = new ProcessReader();
     reader.take(started("a".repeat(500)));
     expect(() => reader.take(started("a".repeat(501)))).to.throw("the name of a task must have at most 500");
+    for (const name of ["run_id", "task_type", "tool_use_id", "parent_task_id"]) {
+      const long = { ...started("b"), [name]: "a".repeat(501) };
+      expect(() => reader.take(long), name).to.throw("the name of a task must have at most 500");
+    }
   });
 
   it("are as many as the gateway can keep", () => {

@@ -9,6 +9,7 @@ import type {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { EventListener } from "@claudeway/ports";
 import type { ApiRetry, Compaction, StreamedToolCall, UsageLimit } from "@claudeway/schemas";
+import { beginningOf } from "./beginning.js";
 import { callOf, textOfResult } from "./message-blocks.js";
 import type { BackgroundTasks } from "./tasks.js";
 
@@ -74,7 +75,7 @@ export class EventReading {
       const data = {
         id: block.tool_use_id,
         ok: block.is_error !== true,
-        text: text.slice(0, MAX_RESULT_TEXT),
+        text: beginningOf(text, MAX_RESULT_TEXT),
         length: text.length,
         ...agentOf(parent),
       };

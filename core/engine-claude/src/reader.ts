@@ -59,6 +59,8 @@ const MAX_OWN_TURNS = 100;
 const OWN_TURNS_MS = 10_000;
 /** Tasks that a CLI may start, also in the foreground: some are known for as long as it lives. */
 const MAX_TASKS = 50_000;
+/** The fields of a task's messages that are kept as they are. */
+const NAMES = ["task_id", "run_id", "task_type", "tool_use_id", "parent_task_id"];
 
 /**
  * Reads what a process says, for as long as it lives, and gives each message to whom it belongs: the turn that runs,
@@ -155,7 +157,7 @@ export class ProcessReader {
 
   #checkTask(message: SDKMessage): void {
     if (message.type !== "system" || !("task_id" in message)) return;
-    if (String(message.task_id).length > MAX_NAME_CHARS)
+    if (NAMES.some((name) => String(Reflect.get(message, name)).length > MAX_NAME_CHARS))
       throw new Error(`the name of a task must have at most ${MAX_NAME_CHARS} characters`);
     if (message.subtype === "task_started" && ++this.#tasksStarted > MAX_TASKS)
       throw new Error(`a CLI must start at most ${MAX_TASKS} tasks`);

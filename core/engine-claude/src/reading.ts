@@ -7,6 +7,7 @@ import type {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineListener, Failure, TotalsByModel } from "@claudeway/ports";
 import type { PermissionDenial } from "@claudeway/schemas";
+import { beginningOf } from "./beginning.js";
 import { DeliveredUsage, type MessageState, type MessageUsage } from "./delivered-usage.js";
 import { FailureWatch, LimitWatch, withAdvice } from "./failures.js";
 import { checkResult } from "./result-check.js";
@@ -146,7 +147,7 @@ export class TurnReading {
     parent_tool_use_id: agent,
   }: SDKAssistantMessage): void {
     for (const block of content)
-      if (block.type === "tool_use") this.#noteCall(String(block.name).slice(0, MAX_TOOL_CHARS));
+      if (block.type === "tool_use") this.#noteCall(beginningOf(String(block.name), MAX_TOOL_CHARS));
     if (model !== "<synthetic>") {
       this.#note(id, model, usage, "whole");
       if (agent !== null) this.#current.set(agent, { id, model });

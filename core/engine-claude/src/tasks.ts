@@ -5,6 +5,7 @@ import type {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { BackgroundTask } from "@claudeway/ports";
 import type { TaskProgress } from "@claudeway/schemas";
+import { beginningOf } from "./beginning.js";
 
 type TaskEntry = SDKBackgroundTasksChangedMessage["tasks"][number];
 
@@ -28,7 +29,7 @@ type KnownTask = Pick<TaskProgress, "kind" | "description" | "background" | "too
 /** Of how many tasks what they are is kept; the latest are. */
 const MAX_KNOWN = 1000;
 /** A longer text of the CLI about a task is cut, in characters. */
-const MAX_SUMMARY = 16_384;
+const MAX_TEXT_CHARS = 16_384;
 
 /** How a background task ended, as the CLI reports it. */
 export interface TaskNotice {
@@ -87,7 +88,7 @@ export class BackgroundTasks {
       // The end of a foreground task is in the result of its call. A stopped task is mentioned in the next turn.
       const known = this.#running.has(taskId) || runId === undefined;
       if (known && (status !== "stopped" || runId === undefined))
-        this.#pending.set(runId ?? taskId, { taskId, runId, summary });
+        this.#noteEnd({ taskId, runId, summary: beginningOf(summary, MAX_TEXT_CHARS) });
     }
     return false;
   }
@@ -121,7 +122,8 @@ export class BackgroundTasks {
         return { id, state: "started", ...task };
       case "task_progress": {
         const { description, summary, usage } = message;
-        return { id, state: "progress", ...task, description, ...summaryOf(summary), ...usedOf(usage) };
+        const now = beginningOf(description, MAX_TEXT_CHARS);
+        return { id, state: "progress", ...task, description: now, ...summaryOf(summary), ...usedOf(usage) };
       }
       case "task_updated": {
         if (message.patch.is_backgrounded !== true || task.background) return undefined;
@@ -140,12 +142,18 @@ export class BackgroundTasks {
     if (message.ambient === true) return;
     this.#known.set(id, {
       kind: KINDS[type] ?? type,
-      description,
+      description: beginningOf(description, MAX_TEXT_CHARS),
       background: message.is_backgrounded !== false,
       ...(tool_use_id !== undefined && { tool_use_id }),
     });
     const [oldest] = this.#known.keys();
     if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+  }
+
+  #noteEnd(notice: TaskNotice): void {
+    this.#pending.set(notice.runId ?? notice.taskId, notice);
+    const [oldest] = this.#pending.keys();
+    if (this.#pending.size > MAX_KNOWN && oldest !== undefined) this.#pending.delete(oldest);
   }
 
   #noteAgent({
@@ -163,7 +171,7 @@ export class BackgroundTasks {
 }
 
 function summaryOf(summary: string | undefined): Pick<TaskProgress, "summary"> {
-  return summary === undefined || summary === "" ? {} : { summary: summary.slice(0, MAX_SUMMARY) };
+  return summary === undefined || summary === "" ? {} : { summary: beginningOf(summary, MAX_TEXT_CHARS) };
 }
 
 function usedOf(
@@ -180,7 +188,7 @@ function taskOf({ task_id, task_type, description }: TaskEntry): BackgroundTask 
   return {
     id: task_id,
     kind: KINDS[task_type] ?? task_type,
-    description,
+    description: beginningOf(description, MAX_TEXT_CHARS),
     since: new Date().toISOString(),
   };
 }

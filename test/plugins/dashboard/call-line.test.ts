@@ -1,15 +1,6 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect } from "chai";
 import { beyondLine, callLine } from "#plugins/dashboard/call-line.js";
-
-setFlagsFromString("--expose_gc");
-const collect: () => void = runInNewContext("gc");
-
-function heapUsed(): number {
-  collect();
-  return process.memoryUsage().heapUsed;
-}
+import { heapUsed } from "../../heap.js";
 
 describe("a tool call in one line", () => {
   it("leaves nothing out of a short call", () => {
