@@ -5,6 +5,8 @@ import type { IncomingRequest } from "./incoming.js";
 
 /** How long data from a client that already has its response is read and discarded, in ms. */
 const LINGER_MS = 1_000;
+/** Requests of all connections that wait behind others of theirs; each holds some KB, and its client may read nothing. */
+const MAX_WAITING = 10_000;
 
 interface Exchange {
   readonly request: IncomingRequest;
@@ -16,24 +18,35 @@ interface Connection {
   open: Exchange[];
   /** Called when nothing is open any more. */
   answered: (() => void) | undefined;
+  /** The request that was last answered before all of it had come, and the timer that hangs up on its client. */
+  late?: IncomingRequest;
+  hangUp?: NodeJS.Timeout;
 }
 
 /** The unfinished requests of each connection; there are several if the client uses pipelining. */
 export class Exchanges {
   readonly #connections = new WeakMap<Duplex, Connection>();
+  #waiting = 0;
 
-  begin(request: IncomingRequest, response: ServerResponse): void {
+  constructor(private readonly maxWaiting = MAX_WAITING) {}
+
+  /** False: too many requests wait already, and this one's connection is closed. */
+  begin(request: IncomingRequest, response: ServerResponse): boolean {
     const { socket } = request;
     const connection = this.#of(socket);
-    connection.open.push({ request, response });
+    const waits = connection.open.push({ request, response }) > 1 ? 1 : 0;
+    this.#waiting += waits;
+    if (this.#waiting > this.maxWaiting) socket.destroy();
     // It closes once; `once` would cost an object and a function more.
     response.on("close", () => {
+      this.#waiting -= waits;
       forgetOver(connection);
       // A client that already has its response (too large, no key) has no reason to continue sending.
-      if (!request.complete && !socket.destroyed) lingerOn(socket, () => request.complete);
+      if (!request.complete && !socket.destroyed) hangUpUnless(connection, request);
       if (socket.destroyed || connection.open.length === 0) connection.answered?.();
       request.whenOver?.();
     });
+    return !socket.destroyed;
   }
 
   any(socket: Duplex): boolean {
@@ -76,7 +89,10 @@ export class Exchanges {
     if (known !== undefined) return known;
     const connection: Connection = { open: [], answered: undefined };
     this.#connections.set(socket, connection);
-    socket.once("close", () => closeWaiting(connection));
+    socket.once("close", () => {
+      clearTimeout(connection.hangUp);
+      closeWaiting(connection);
+    });
     return connection;
   }
 }
@@ -88,6 +104,13 @@ function forgetOver(connection: Connection): void {
   // Mostly there is one.
   if (open.length > 1) connection.open = open.filter((exchange) => !isOver(exchange));
   else if (isOver(first)) open.pop();
+}
+
+/** Closes the connection unless all of the request comes. Only its last request can be on its way. */
+function hangUpUnless(connection: Connection, late: IncomingRequest): void {
+  connection.late = late;
+  const check = () => connection.late?.complete || late.socket.destroy();
+  connection.hangUp = connection.hangUp?.refresh() ?? setTimeout(check, LINGER_MS);
 }
 
 /** Closes the responses that waited for others on a connection that has closed: Node closes only the first. */
@@ -108,11 +131,7 @@ function isOver({ request, response }: Exchange): boolean {
 }
 
 /** Closes the connection after a delay: closing at once would reset it and discard the response. */
-export function lingerOn(socket: Duplex, over: () => boolean = () => false): void {
-  const stop = () => clearTimeout(hangUp);
-  const hangUp = setTimeout(() => {
-    socket.off("close", stop);
-    if (!over()) socket.destroy();
-  }, LINGER_MS);
-  socket.once("close", stop);
+export function lingerOn(socket: Duplex): void {
+  const hangUp = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(hangUp));
 }

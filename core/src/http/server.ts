@@ -49,7 +49,7 @@ export function createHttpServer(handlers: Handlers, limits: Limits, stalledMs =
   const headersTimeout = limits.header_secs * 1000;
   const exchanges = new Exchanges();
   const begin = (request: IncomingRequest, response: ServerResponse) => {
-    exchanges.begin(request, response);
+    if (!exchanges.begin(request, response)) return;
     request.refusal = problemOf(request);
     handlers.request(request, response);
   };

@@ -75,6 +75,28 @@ describe("a client that leaves", () => {
   });
 });
 
+describe("a client whose bodies are refused before they have come", () => {
+  it("leaves nothing behind on its connection, however often", async () => {
+    const gateway = await createTestGateway();
+    const client = await RawClient.open(gateway.url);
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error) => void warnings.push(message);
+    process.on("warning", onWarning);
+    const answers = () => client.received.split("HTTP/1.1 401 ").length - 1;
+    for (let count = 1; count <= 15; count++) {
+      client.send("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n");
+      await eventually(`${count} answers`, () => answers() === count, 5_000);
+      client.send("Hello");
+    }
+    await sleep(1_500);
+    process.off("warning", onWarning);
+    expect(client.isClosed, "every body came").to.equal(false);
+    client.leave();
+    await gateway.close();
+    expect(warnings).to.deep.equal([]);
+  });
+});
+
 describe("a client that leaves in the middle of its body, while a plugin decides", () => {
   let isAsked = false;
   let decide: () => void = () => undefined;
