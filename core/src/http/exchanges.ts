@@ -42,7 +42,7 @@ export class Exchanges {
       this.#waiting -= waits;
       forgetOver(connection);
       // A client that already has its response (too large, no key) has no reason to continue sending.
-      if (!request.complete && !socket.destroyed) hangUpUnless(connection, request);
+      if (!request.complete && !socket.destroyed) hangUpUnless(connection, request, socket);
       if (socket.destroyed || connection.open.length === 0) connection.answered?.();
       request.whenOver?.();
     });
@@ -106,10 +106,10 @@ function forgetOver(connection: Connection): void {
   else if (isOver(first)) open.pop();
 }
 
-/** Closes the connection unless all of the request comes. Only its last request can be on its way. */
-function hangUpUnless(connection: Connection, late: IncomingRequest): void {
+/** Closes the connection unless all of the request comes, its last. One that was refused has no socket any more. */
+function hangUpUnless(connection: Connection, late: IncomingRequest, socket: Duplex): void {
   connection.late = late;
-  const check = () => connection.late?.complete || late.socket.destroy();
+  const check = () => connection.late?.complete || socket.destroy();
   connection.hangUp = connection.hangUp?.refresh() ?? setTimeout(check, LINGER_MS);
 }
 
