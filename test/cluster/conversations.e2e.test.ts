@@ -2,7 +2,7 @@ import { type ScriptedModel, startScriptedModel } from "@claudeway/plugin-demo/m
 import { expect } from "chai";
 import { priceOf, sumOfDealt } from "../e2e/dealt.js";
 import { cliEnvironment, KEYS } from "../e2e/gateway.js";
-import { eventually } from "../e2e/poll.js";
+import { eventually, PATIENCE_MS } from "../e2e/poll.js";
 import { Cluster } from "./cluster.js";
 import { leaseSecs } from "./lease.js";
 import type { ClusterNode } from "./node.js";
@@ -36,8 +36,9 @@ describe("a conversation of whole gateways with the real CLI", () => {
     await model.close();
   });
 
+  /** A prompt that its client gives up on is in the conversation all the same. */
   const say = async (node: ClusterNode, session: string, prompt: string) =>
-    (await ask(node, `/session/${session}`, { body: { prompt } })).body;
+    (await ask(node, `/session/${session}`, { body: { prompt }, workMs: PATIENCE_MS })).body;
   const answered = (node: ClusterNode, session: string, prompt: string): Promise<Answer["body"]> =>
     eventually(`an answer of ${node.name}`, async () => {
       const answer = await say(node, session, prompt).catch(() => undefined);
