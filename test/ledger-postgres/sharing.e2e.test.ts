@@ -404,7 +404,7 @@ for (const newest of [false, true])
 
     it("records each turn once, to the nanodollar, while the server is killed at 20 random moments", async () => {
       const random = seeded(11);
-      const ledgers = await pair({ repeatMs: 120_000 });
+      const ledgers = await pair({ repeatMs: 600_000 });
       const sessions = Array.from({ length: 8 }, () => newSession());
       let stop = false;
       let turns = 0;

@@ -68,27 +68,28 @@ export async function endBy(
     const since = new Date();
     void interrupted(engine, session, totals);
     await begun(home);
+    const stored = () => storedOf(homes, home, { session, since, totals });
+    await eventually("the turn's beginning is stored", stored);
     await process.end("SIGKILL");
     await home.bury();
-    return lossOf(homes, home, { session, since, totals });
+    const written = await stored();
+    if (written === undefined) throw new Error("nothing of the lost turn is stored");
+    return written.totals ?? afterLoss(totals, written.used);
   }
   await process.end(way === "gateway killed" ? "SIGKILL" : "SIGTERM");
   await home.bury();
   return totals;
 }
 
-/** As the undertaker of another node counts it: it has none of the files. */
-async function lossOf(
+/** What another node finds of the turn: it has none of the files. */
+async function storedOf(
   homes: TwoHomes,
   home: Home,
   { session, since, totals }: { session: string; since: Date; totals: SessionTotals | undefined },
-): Promise<SessionTotals> {
+) {
   const elsewhere = { ...home.env, CLAUDE_CONFIG_DIR: join(homes.dir, "undertaker") };
   const conversation = totals?.session ?? session;
-  const { transcripts } = homes.ledger;
-  const written = await writtenSince(conversation, elsewhere, since, totals, transcripts);
-  if (written === undefined) throw new Error("nothing of the lost turn is stored");
-  return written.totals ?? afterLoss(totals, written.used);
+  return writtenSince(conversation, elsewhere, since, totals, homes.ledger.transcripts);
 }
 
 async function interrupted(engine: HomeEngine, session: string, totals: SessionTotals | undefined) {
