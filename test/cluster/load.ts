@@ -40,8 +40,8 @@ export interface LoadOptions {
   readonly longMs?: number;
   readonly random: Random;
   /**
-   * What a load balancer does: a prompt that no gateway received goes to another one. Each has a connection of its own: on
-   * one that is kept, nobody can tell whether a prompt arrived before the gateway closed it.
+   * What a load balancer does: a prompt that no gateway received goes to another one. Each has a connection of its own: if
+   * a gateway closes a connection that was kept open, its client can't tell whether the prompt had arrived.
    */
   readonly balanced?: boolean;
   /** Sends a request; by default to the node itself. */

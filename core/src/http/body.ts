@@ -153,7 +153,7 @@ function toBodyError(error: Error & { readonly status?: number }): Error {
   return clientError("BAD_REQUEST", `the body must be JSON: ${messageOf(error)}`);
 }
 
-/** Parses a text with the limits of a body. Throws BAD_REQUEST that says what it is: `what`. */
+/** Parses a text with the limits of a body. Throws BAD_REQUEST, which calls the text `what`. */
 export function parseText(text: Buffer, what: string): unknown {
   const problem = new JsonShape().take(text);
   if (problem !== undefined) throw clientError("BAD_REQUEST", problem);

@@ -74,10 +74,7 @@ export class TaskSockets {
   /** Loads the package with the first handshake: most gateways have none. */
   async #open(): Promise<WebSocketServer> {
     const { WebSocketServer } = await import("ws");
-    this.#server ??= new WebSocketServer({
-      noServer: true,
-      maxPayload: this.options.limitBytes,
-    });
+    this.#server ??= new WebSocketServer({ noServer: true, maxPayload: this.options.limitBytes });
     return this.#server;
   }
 

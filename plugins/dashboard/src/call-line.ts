@@ -1,4 +1,4 @@
-import { copyOf } from "./live/prompts.js";
+import { copyOf } from "./copy.js";
 
 type Input = Readonly<Record<string, unknown>>;
 

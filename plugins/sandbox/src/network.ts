@@ -7,7 +7,7 @@ import type { SpawnPlan } from "@claudeway/core";
 import { AllowedHosts } from "./allowed-hosts.js";
 import { domainsOf, type SandboxConfig } from "./config.js";
 import { ConnectProxy } from "./connect-proxy.js";
-import { isOwn } from "./seccomp.js";
+import { isOwn } from "./own-file.js";
 
 /** What makes a sandbox reach allowed hosts only. */
 export interface NetworkWalls {

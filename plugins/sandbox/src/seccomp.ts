@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
   chmodSync,
-  existsSync,
-  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -13,6 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { isOwn } from "./own-file.js";
 import { syscallFilter } from "./syscall-filter.js";
 
 /** Which of its open files bubblewrap reads the filter from. */
@@ -98,11 +97,6 @@ export class Seccomp {
     renameSync(`${file}.new`, file);
     return file;
   }
-}
-
-/** Whether a file is there, and not what another user has put where its folder was. */
-export function isOwn(file: string): boolean {
-  return lstatSync(dirname(file), { throwIfNoEntry: false })?.uid === process.getuid?.() && existsSync(file);
 }
 
 function notesIn(folder: string): string[] {

@@ -175,7 +175,7 @@ describe("a pipelined WebSocket handshake", () => {
       client.send("CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n");
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       client.leave();
-      // An error that nobody listens for would end the gateway, and this process.
+      // An error without a listener would end the gateway, and this process.
       await new Promise((resolve) => setTimeout(resolve, 100));
       expect((await gateway.fetch("/health")).status).to.equal(200);
     });

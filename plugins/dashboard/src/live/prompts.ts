@@ -1,3 +1,5 @@
+import { copyOf } from "../copy.js";
+
 /** Longer prompts are cut. */
 const MAX_PROMPT_CHARS = 200_000;
 const MAX_CHARS = 8_000_000;
@@ -37,9 +39,4 @@ export class LatestPrompts {
     this.#chars -= this.#prompts.get(turnId)?.text.length ?? 0;
     this.#prompts.delete(turnId);
   }
-}
-
-/** A substring keeps its whole string in memory; a copy does not. */
-export function copyOf(text: string): string {
-  return Buffer.from(text, "utf16le").toString("utf16le");
 }
