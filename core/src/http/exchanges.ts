@@ -15,7 +15,7 @@ interface Exchange {
 
 interface Connection {
   /** In the order of the requests. */
-  open: Exchange[];
+  readonly open: Exchange[];
   /** Called when nothing is open any more. */
   answered: (() => void) | undefined;
   /** The request that was last answered before all of it had come, and the timer that hangs up on its client. */
@@ -36,7 +36,7 @@ export class Exchanges {
     const connection = this.#of(socket);
     const waits = connection.open.push({ request, response }) > 1 ? 1 : 0;
     this.#waiting += waits;
-    if (this.#waiting > this.maxWaiting) socket.destroy();
+    if (waits > 0 && this.#waiting > this.maxWaiting) socket.destroy();
     // It closes once; `once` would cost an object and a function more.
     response.on("close", () => {
       this.#waiting -= waits;
@@ -97,13 +97,9 @@ export class Exchanges {
   }
 }
 
-function forgetOver(connection: Connection): void {
-  const { open } = connection;
-  const [first] = open;
-  if (first === undefined) return;
-  // Mostly there is one.
-  if (open.length > 1) connection.open = open.filter((exchange) => !isOver(exchange));
-  else if (isOver(first)) open.pop();
+/** Responses are written in the order of their requests, so that those which are over come first. */
+function forgetOver({ open }: Connection): void {
+  while (open[0] !== undefined && isOver(open[0])) open.shift();
 }
 
 /** Closes the connection unless all of the request comes, its last. One that was refused has no socket any more. */

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import { expect } from "chai";
 import { Exchanges } from "#core/http/exchanges.js";
 import { IncomingRequest } from "#core/http/incoming.js";
@@ -63,4 +64,44 @@ describe("requests that wait behind others on their connection", () => {
   async function connections(): Promise<number> {
     return new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
   }
+});
+
+describe("the open requests of connections", () => {
+  let looks = 0;
+
+  function begin(exchanges: Exchanges, socket: Socket): { begun: boolean; end: () => void } {
+    const request = new IncomingRequest(socket);
+    request.complete = true;
+    const response = new ServerResponse(request);
+    let over = false;
+    const look = () => {
+      looks++;
+      return over;
+    };
+    Object.defineProperty(response, "writableFinished", { get: look });
+    const begun = exchanges.begin(request, response);
+    const end = () => {
+      over = true;
+      response.emit("close");
+    };
+    return { begun, end };
+  }
+
+  it("where too many wait, cost only the connection its place that has one too many", () => {
+    const exchanges = new Exchanges(1);
+    const [crowd, alone] = [new Socket(), new Socket()];
+    const begun = [crowd, crowd, crowd, alone].map((socket) => begin(exchanges, socket).begun);
+    expect(begun).to.deep.equal([true, true, false, true]);
+    expect([crowd.destroyed, alone.destroyed]).to.deep.equal([true, false]);
+  });
+
+  it("are forgotten one by one, without a look at all the others", () => {
+    looks = 0;
+    const exchanges = new Exchanges();
+    const socket = new Socket();
+    const requests = Array.from({ length: 1000 }, () => begin(exchanges, socket));
+    for (const { end } of requests) end();
+    expect(exchanges.any(socket)).to.equal(false);
+    expect(looks).to.be.at.most(3000);
+  });
 });
