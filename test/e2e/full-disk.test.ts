@@ -10,7 +10,7 @@ import { eventually } from "./poll.js";
 import { onSmallDisk, SmallDisk } from "./small-disk.js";
 
 const OPTIONS = { env: { IS_SANDBOX: "1" }, config: "[engine]\nspares = 0\ngrace_secs = 1\n" };
-const FAILED = "could not record the end of a turn in the ledger";
+const FAILED = "could not record a turn in the ledger";
 
 describe("a disk that is full when a turn ends", () => {
   let gateway: TestGateway;

@@ -31,16 +31,13 @@ export async function untilWritten<T>(
     const isLast = giveUp.aborted;
     try {
       const written = await write();
-      if (saidAt !== Number.NEGATIVE_INFINITY) log.info("the end of a turn is now recorded in the ledger");
+      if (saidAt !== Number.NEGATIVE_INFINITY) log.info("the turn is now recorded in the ledger");
       return written;
     } catch (error) {
       if (isLast || !(error instanceof LedgerError && error.mayPass)) throw error;
       if (performance.now() - saidAt >= SAY_EVERY_MS) {
         saidAt = performance.now();
-        log.error(
-          { err: error },
-          "could not record the end of a turn in the ledger; retrying until it succeeds",
-        );
+        log.error({ err: error }, "could not record a turn in the ledger; retrying until it succeeds");
       }
       // The wait is cut short if retrying is aborted.
       await sleep(waitMs, undefined, { signal: giveUp }).catch(() => undefined);

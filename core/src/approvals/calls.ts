@@ -34,8 +34,8 @@ export interface TurnCallsOptions {
   readonly questionsWaitSecs?: number | undefined;
   /** The turn's slot in the queue, suspended while a person is asked. */
   readonly slot: { suspend(): void; resume(): Promise<void>; leave(): void };
-  /** Called right before the decision on the parked call is passed to the CLI. */
-  readonly deliver: () => Promise<void>;
+  /** Called right before the decision on the parked call is passed to the CLI, which waits for it until `gone`. */
+  readonly deliver: (gone: AbortSignal) => Promise<void>;
   /** Aborted when the gateway closes: calls that can be parked then park at once. */
   readonly closing: AbortSignal;
 }
@@ -104,7 +104,7 @@ export class TurnCalls implements CallDecider {
     this.#delivered = true;
     if (!keyMayDecide(decided.deciders)) this.#closed.add(asked.toolUseId);
     const answer = await this.#unlessRefused(asked, answerOf(decided));
-    await this.options.deliver();
+    await this.options.deliver(asked.signal);
     this.options.emit({ type: "permission_resolved", approval: decided });
     return answer;
   }

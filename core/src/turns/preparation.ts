@@ -9,7 +9,7 @@ import type {
   SpawnPlan,
   UnaskedCall,
 } from "@claudeway/ports";
-import { type AccountChoice, NEVER_SUSPENDED, type TurnSlot } from "@claudeway/scheduling";
+import { type AccountChoice, NEVER_SUSPENDED, type TurnSlot, untilWritten } from "@claudeway/scheduling";
 import {
   type AttachmentRoom,
   mentionedFiles,
@@ -93,7 +93,7 @@ export class TurnPreparation {
       emit: (event) => (event.type === "question" ? events.report(event) : events.emit(event)),
       questionsWaitSecs,
       slot,
-      deliver: () => recorder.unpark(),
+      deliver: (gone) => untilWritten(() => recorder.unpark(), gone, log.child({ turn_id: request.info.id })),
       closing,
     });
   }

@@ -1,4 +1,4 @@
-import { type Ledger, LedgerError } from "@claudeway/ports";
+import { type CallAnswer, type Ledger, LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import type { Services } from "#core/services.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
@@ -7,12 +7,20 @@ import { newApproval, newTurn, parkedFor, tokens, usageOf } from "../../ledger/f
 import { BookOwnership } from "./book-ownership.js";
 import { CALLER, newSessionOf, promptIn, ServicesKit } from "./services-kit.js";
 
-/** Waits in each run, until it is stopped. */
+/** Waits in each run, until it is stopped. Before that it asks what was decided on the parked call, if `asks`. */
 class WaitingEngine extends ScriptedEngine {
   runs = 0;
+  asks = false;
+  answers: (CallAnswer | undefined)[] = [];
 
   override async run(...[turn, listener, stop]: Parameters<ScriptedEngine["run"]>) {
     this.runs += 1;
+    const { parkedCall: toolUseId, plan } = turn;
+    if (this.asks && toolUseId !== undefined) {
+      const call = { tool: "Write", input: { file_path: "a" }, cwd: plan.workdir, agentId: undefined };
+      const untilLast = () => Promise.resolve(true);
+      this.answers.push(await turn.decider?.decide({ ...call, toolUseId, signal: stop, untilLast }));
+    }
     return new ScriptedEngine(() => [{ wait: "for good" }]).run(
       { ...turn, parkedCall: undefined },
       listener,
@@ -20,6 +28,8 @@ class WaitingEngine extends ScriptedEngine {
     );
   }
 }
+
+const BROKEN = "The gateway could not get a decision on this call, so it was not run.";
 
 describe("a turn whose call was decided", () => {
   let kit: ServicesKit;
@@ -82,6 +92,38 @@ describe("a turn whose call was decided", () => {
     ledger.approvals.unresolved = unresolved;
     await eventually("it runs", () => engine.runs === 1);
     expect(await ledger.turns.get(id)).to.have.property("ended", undefined);
+  });
+
+  it("has its call run, though the ledger failed when the CLI asked for the decision", async () => {
+    engine.asks = true;
+    const { unpark } = ledger.turns;
+    let failures = 0;
+    ledger.turns.unpark = async (turnId) => {
+      if (failures++ < 2) throw new LedgerError("ledger: away", {}, true);
+      await unpark(turnId);
+    };
+    const id = await decided(await newSessionOf(services));
+    await services.resumption.goOn(id);
+    await eventually("the call is answered", () => engine.answers.length === 1);
+    expect(engine.answers).to.deep.equal([{ answer: "allow" }]);
+    expect(await ledger.turns.parked((await ledger.turns.get(id))?.sessionId ?? "")).to.deep.equal([]);
+  });
+
+  it("stays parked if it is stopped by a shutdown while the decision can't be passed on", async () => {
+    engine.asks = true;
+    let failures = 0;
+    ledger.turns.unpark = async () => {
+      failures += 1;
+      throw new LedgerError("ledger: away", {}, true);
+    };
+    const id = await decided(await newSessionOf(services));
+    await services.resumption.goOn(id);
+    const turn = await runningTurn(id);
+    await eventually("the decision can't be passed on", () => failures > 0);
+    services.closeTurns();
+    services.turns.stopAll("shutdown");
+    expect((await turn.ended).outcome.end).to.equal("parked");
+    expect(engine.answers).to.deep.include({ answer: "deny", message: BROKEN });
   });
 
   it("ends if it is interrupted while the ledger fails", async () => {
