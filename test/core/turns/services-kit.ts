@@ -27,6 +27,8 @@ export const PROMPT = {
 
 /** A ledger and an audit log, and gateways without HTTP that work on them. */
 export class ServicesKit {
+  /** Of the gateway that was started last. */
+  kernel: Kernel | undefined;
   readonly #closers: (() => Promise<void>)[] = [];
 
   private constructor(
@@ -47,6 +49,7 @@ export class ServicesKit {
     const { dir, ledger, audit } = this;
     const loaded = configOf({ config: {}, sections: {}, keys: { admin: "sk-0123456789" }, env: {}, dir });
     const kernel = new Kernel({ log, cwd: dir, reservedPrefixes: OWN_PREFIXES });
+    this.kernel = kernel;
     const links = await LinkSigner.open(fileSecrets(join(dir, "data")));
     const approvalService = new ApprovalService({ ledger, kernel, audit, links, log, shared: true });
     const limits = new AccountLimits(() => accounts);

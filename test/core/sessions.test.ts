@@ -1,0 +1,30 @@
+import { expect } from "chai";
+import type { Services } from "#core/services.js";
+import { ScriptedEngine } from "#testing/scripted-engine.js";
+import { eventually } from "../e2e/poll.js";
+import { BookOwnership } from "./turns/book-ownership.js";
+import { CALLER, newSessionOf, ServicesKit } from "./turns/services-kit.js";
+
+describe("a session that is deleted", () => {
+  let kit: ServicesKit;
+  let services: Services;
+  beforeEach(async () => {
+    kit = await ServicesKit.open();
+    services = await kit.start(await BookOwnership.join(kit.ledger.nodes, "one"), new ScriptedEngine());
+  });
+  afterEach(() => kit.close());
+
+  it("ends for plugins and streams also if its folder can't be removed", async () => {
+    const id = await newSessionOf(services);
+    const ended: string[] = [];
+    kit.kernel?.hooks.sessionEnd.tapPromise("test", async (session) => {
+      ended.push(session.id);
+    });
+    services.workdirs.remove = () => Promise.reject(new Error("EBUSY: resource busy or locked, rmdir"));
+    const failure = await services.sessions.delete(CALLER, id).catch(String);
+    expect(failure).to.include("EBUSY");
+    await eventually("plugins hear of it", () => ended.length > 0);
+    expect(ended).to.deep.equal([id]);
+    expect(await kit.ledger.sessions.get(id)).to.equal(undefined);
+  });
+});
