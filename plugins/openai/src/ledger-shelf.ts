@@ -12,6 +12,9 @@ const PIECE = 60_000;
 const PIECES_AT_ONCE = 50;
 /** Most pieces of one response, compressed. */
 const MAX_PIECES = 500;
+/** Other gateways may take the room that one has made. */
+const MAX_TRIES = 10;
+const ALL = "responses/";
 /** Largest response, in bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -34,10 +37,8 @@ export class LedgerShelf implements Shelf {
     // The head is written last: until then, `take` finds nothing.
     changes.push({ key: headKey(number), value: count, ttlMs });
     try {
-      for (let from = 0; from < changes.length; from += PIECES_AT_ONCE) {
-        const result = await this.store.write(changes.slice(from, from + PIECES_AT_ONCE));
-        if (!result.ok) throw new Refusal(409, "too many responses are stored; delete some");
-      }
+      for (let from = 0; from < changes.length; from += PIECES_AT_ONCE)
+        await this.#write(changes.slice(from, from + PIECES_AT_ONCE));
     } catch (error) {
       // What is there already is of no use, and would take room until it is too old.
       await this.#delete(changes.map(({ key }) => key)).catch(() => undefined);
@@ -58,6 +59,16 @@ export class LedgerShelf implements Shelf {
     const count = (await this.store.get(headKey(number)))?.value;
     if (typeof count !== "number") return;
     await this.#delete([headKey(number), ...Array.from({ length: count }, (_, n) => pieceKey(number, n))]);
+  }
+
+  /** Writes pieces; where the store is full, the oldest ones make room. */
+  async #write(changes: readonly StoreChange[]): Promise<void> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if ((await this.store.write(changes)).ok) return;
+      const { entries } = await this.store.list(ALL, { limit: PIECES_AT_ONCE });
+      await this.#delete(entries.map(({ key }) => key));
+    }
+    throw new Refusal(409, "too many responses are stored at once");
   }
 
   async #delete(keys: readonly string[]): Promise<void> {
@@ -81,7 +92,7 @@ export class LedgerShelf implements Shelf {
 }
 
 function headKey(number: string): string {
-  return `responses/${number}`;
+  return `${ALL}${number}`;
 }
 
 /** In the order of their keys. */

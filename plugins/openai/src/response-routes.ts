@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { answerChat, answerFailures, type ChatEnd, keyOf, sourceOf, whenGone } from "@claudeway/chat";
 import { Refusal, type RouteContext, type RouteState } from "@claudeway/core";
 import type Router from "@koa/router";
@@ -6,7 +5,7 @@ import type { RouterContext } from "@koa/router";
 import { failureBody } from "./error-body.js";
 import { completedBody, outputText, type ResponseHead } from "./response-body.js";
 import { type ResponseRequest, readResponseRequest } from "./response-request.js";
-import { numberIn, type ResponseStore } from "./response-store.js";
+import { newNumber, numberIn, type ResponseStore } from "./response-store.js";
 import { ResponseStream } from "./response-stream.js";
 import type { RouteParts } from "./route-parts.js";
 
@@ -33,7 +32,7 @@ async function respond(ctx: Context, parts: RouteParts): Promise<void> {
   const { chats, responses, log } = parts;
   const source = sourceOf(ctx, parts);
   const request = await readResponseRequest(ctx.request?.body, source, responses, whenGone(ctx.res));
-  const head = { number: randomUUID().replaceAll("-", ""), createdAt: Math.floor(Date.now() / 1000) };
+  const head = { number: newNumber(), createdAt: Math.floor(Date.now() / 1000) };
   const keep = (end: ChatEnd) => store(head, request, end, responses);
   await answerChat(ctx, chats, request.chat, {
     idHeader: "x-request-id",

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { type Fields, isFields } from "@claudeway/chat";
 
 /** A response that was asked to be stored. */
@@ -14,6 +15,11 @@ export interface StoredResponse {
 }
 
 const NUMBER = /^([0-9a-f]{32})(?:_\d{1,3})?$/;
+
+/** A number that sorts behind all earlier ones: 12 digits of the time in ms, and 20 at random, all hexadecimal. */
+export function newNumber(): string {
+  return Date.now().toString(16).padStart(12, "0") + randomBytes(10).toString("hex");
+}
 
 /** The number in the id of a response, or of an item of its output. */
 export function numberIn(id: string): string | undefined {

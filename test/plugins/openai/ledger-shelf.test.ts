@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import { LedgerShelf } from "#plugins/openai/ledger-shelf.js";
+import { newNumber, numberIn } from "#plugins/openai/response-store.js";
 import { memoryStore } from "../memory-store.js";
 
 const NUMBER = "0123456789abcdef0123456789abcdef";
@@ -21,13 +22,37 @@ describe("responses that are stored in the ledger", () => {
     await a.remove("f".repeat(32));
   });
 
+  it("are removed, the oldest first, where new ones need their room", async () => {
+    const store = memoryStore();
+    const write: typeof store.write = async (changes) => {
+      const { entries } = await store.list("");
+      const isFull = entries.length + changes.filter((change) => "value" in change).length > 200;
+      return isFull ? { ok: false, reason: "full" } : store.write(changes);
+    };
+    const shelf = new LedgerShelf({ ...store, write }, 60_000);
+    const numbers = Array.from({ length: 120 }, (_, n) => `${String(n).padStart(12, "0")}${"0".repeat(20)}`);
+    for (const number of numbers) await shelf.put(number, Buffer.from(JSON.stringify(number)));
+    const found = await Promise.all(numbers.map((number) => shelf.take(number)));
+    const kept = numbers.filter((_, n) => found[n] !== undefined);
+    expect(kept).to.deep.equal(numbers.slice(-kept.length));
+    expect(kept.length).to.be.at.least(75);
+  });
+
+  it("have numbers that begin with their time", () => {
+    const before = Date.now();
+    const number = newNumber();
+    expect(Number.parseInt(number.slice(0, 12), 16)).to.be.within(before, Date.now());
+    expect(numberIn(`resp_${number}`)).to.equal(number);
+  });
+
   it("leave nothing behind when storing one ends half-way", async () => {
     const store = memoryStore();
     const json = Buffer.from(JSON.stringify(randomBytes(4_000_000).toString("base64")));
     for (const end of ["full", "away"] as const) {
       let writes = 0;
       const write: typeof store.write = async (changes) => {
-        if (++writes !== 2) return store.write(changes);
+        const isPiece = changes.some((change) => "value" in change);
+        if (!isPiece || ++writes === 1) return store.write(changes);
         if (end === "away") throw new Error("the database is away");
         return { ok: false, reason: "full" };
       };
