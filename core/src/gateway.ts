@@ -42,6 +42,7 @@ import { rootRoute } from "./http/routes/root.js";
 import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
+import { holdAnswers } from "./http/send-json.js";
 import { acceptWaiting, createHttpServer, refuseBadHttp } from "./http/server.js";
 import { TurnStarter } from "./http/start-turn.js";
 import { UnansweredRequests } from "./http/unanswered.js";
@@ -123,6 +124,7 @@ export class Gateway {
         openRoutes: (ctx) => this.#openRoutes(ctx),
       }),
     );
+    app.use(holdAnswers(this.services.memory));
     app.use(requestHook(kernel));
     app.use(boundBodies((ctx) => this.#bodies.of(ctx), this.#reading));
     if (passing !== undefined) app.use(passOn(passing, routes));
@@ -132,9 +134,8 @@ export class Gateway {
     app.use(routesTo(["link", "upload"], unparsed));
     const refuse = notAllowed({ stack: [...routes.stack, ...unparsed.stack] }, kernel);
     app.use(refuseUnrouted(routes, refuse));
-    app.use(
-      promptForms({ ...this.services.files, uploads: this.services.uploads, maxFieldBytes }, parseJson),
-    );
+    const forms = { ...this.services.files, uploads: this.services.uploads, maxFieldBytes };
+    app.use(promptForms(forms, parseJson));
     app.use(routes.routes());
     app.use(refuse);
     return app;

@@ -45,12 +45,17 @@ class Nginx {
     });
     const before = readFileSync(file, "utf8");
     writeFileSync(file, before.replace(/(?: *server 127\.0\.0\.1:\d+ [^\n]*;\n)+/, servers.join("")));
-    const pid = join(this.dir, "nginx.pid");
-    await eventually("nginx's id", () => existsSync(pid));
-    process.kill(Number(readFileSync(pid, "utf8")), "SIGHUP");
+    process.kill(await this.#pid(), "SIGHUP");
     this.#reloads++;
     const retired = () => this.proxy.log().split("gracefully shutting down").length - 1;
     await eventually("former workers that take nothing", () => retired() >= this.#reloads);
+  }
+
+  /** The file is empty at first, and the id 0 would mean the tests' own processes. */
+  async #pid(): Promise<number> {
+    const file = join(this.dir, "nginx.pid");
+    const read = () => /^(\d+)\n/.exec(existsSync(file) ? readFileSync(file, "utf8") : "")?.[1];
+    return Number(await eventually("nginx's id", read));
   }
 
   readonly ask: typeof ask = async (_, path, { body, key = "admin", headers } = {}): Promise<Answer> => {

@@ -7,7 +7,7 @@ import { eventually } from "./poll.js";
 const BIG = "x".repeat(5 * 1024 * 1024);
 /** Far more than a heap of 256 MB holds. */
 const MANY = 60;
-const REFUSED = "too many large requests wait";
+const REFUSED = "too many large requests or answers wait";
 const CHAT = {
   model: "sonnet",
   stream: true,

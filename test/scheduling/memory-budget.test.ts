@@ -6,7 +6,10 @@ describe("the memory that waiting requests may hold", () => {
   it("is half of all for one key, and its own again once it is given back", () => {
     const memory = new MemoryBudget(100);
     const giveBack = memory.hold("a", 50);
-    expect(() => memory.hold("a", 1)).to.throw(GatewayError, "too many large requests wait; try again");
+    expect(() => memory.hold("a", 1)).to.throw(
+      GatewayError,
+      "too many large requests or answers wait; try again",
+    );
     memory.hold("b", 30);
     giveBack();
     memory.hold("a", 50);

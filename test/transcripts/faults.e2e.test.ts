@@ -93,7 +93,7 @@ describe("a conversation that can't be stored, or was stored elsewhere", () => {
     await eventually("the call in its file", () =>
       readFileSync(fileOf(a), "utf8").includes('"type":"tool_use"'),
     );
-    process.kill(a.stage?.pid ?? 0, "SIGKILL");
+    process.kill(a.stage?.pid ?? Number.NaN, "SIGKILL");
     expect((await running).result.end).to.equal("failed");
     expect(await linesOf())
       .to.match(/"type":"user"[^\n]*two \[\[/)

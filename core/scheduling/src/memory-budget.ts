@@ -5,8 +5,8 @@ import { ByteBudget } from "./byte-budget.js";
 const SHARE_OF_HEAP = 0.4;
 
 /**
- * How much memory requests may hold until they are answered, in bytes: of one key half of what all keys together may. Without
- * it, the prompts of one key could fill the heap while they wait for a place, and end the gateway.
+ * How much memory requests may hold until they are answered, and answers until they are read, in bytes: of one key half of what
+ * all keys together may. Without it, the prompts of one key, which wait for a place, could fill the memory and end the gateway.
  */
 export class MemoryBudget {
   readonly #all: ByteBudget;
@@ -35,7 +35,7 @@ export class MemoryBudget {
 }
 
 function tooMany(): GatewayError {
-  return new GatewayError("UNAVAILABLE", "too many large requests wait; try again", {
+  return new GatewayError("UNAVAILABLE", "too many large requests or answers wait; try again", {
     headers: { "retry-after": "5" },
   });
 }

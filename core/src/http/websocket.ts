@@ -83,22 +83,13 @@ export class TaskSockets {
     const { options } = this;
     let id: string = randomUUID();
     let passed: PassedRequest | undefined;
-    const info = () => ({
-      id,
-      method: request.method ?? "GET",
-      path: redactTokens(pathOf(request.url ?? "/")),
-    });
+    const { method = "GET" } = request;
+    const info = () => ({ id, method, path: redactTokens(pathOf(request.url ?? "/")) });
     const complete = (status: number, keyId: string | null, node?: string) => {
       // The node that passed it on reports it.
       if (passed !== undefined) return;
-      options.completed({
-        ...info(),
-        route: PATH,
-        status,
-        durationMs: Math.round(performance.now() - startedAt),
-        keyId,
-        node,
-      });
+      const durationMs = Math.round(performance.now() - startedAt);
+      options.completed({ ...info(), route: PATH, status, durationMs, keyId, node });
     };
     socket.on("error", (error) =>
       options.log.debug({ reason: error.message }, "a client left during its upgrade"),
@@ -265,10 +256,8 @@ class TaskSocket {
     try {
       const task = this.options.fields.read("task-request", readTask(bytes, isBinary));
       this.#detach = task.detach;
-      this.#turn = await this.options.tasks.start(this.who.caller, task, {
-        id: this.who.turnId,
-        route: `GET ${PATH}`,
-      });
+      const as = { id: this.who.turnId, route: `GET ${PATH}` };
+      this.#turn = await this.options.tasks.start(this.who.caller, task, as);
       // The client may have disconnected or interrupted while the turn began.
       if (this.#stopReason !== undefined) this.#turn.stop(this.#stopReason);
       await this.#sendEvents(this.#turn, task);
@@ -311,12 +300,9 @@ class TaskSocket {
   }
 
   #ping(): void {
-    if (!this.#alive) {
-      this.client.terminate();
-      return;
-    }
+    if (this.#alive) this.client.ping();
+    else this.client.terminate();
     this.#alive = false;
-    this.client.ping();
   }
 }
 
