@@ -67,6 +67,41 @@ describe("the hook of a process", () => {
     expect(again).to.deep.include({ behavior: "deny" });
   });
 
+  it("passes no more calls on than can wait at once, and more once some are decided", async () => {
+    const decide: (() => void)[] = [];
+    const crowd = asking({
+      decide: () => new Promise((resolve) => decide.push(() => resolve({ answer: "allow" }))),
+    });
+    const { signal } = new AbortController();
+    let asked = 0;
+    const ask = async (length: number) => {
+      const call = { ...CALL, tool_use_id: `toolu_${++asked}`, tool_input: { command: "x".repeat(length) } };
+      const answer = crowd.answer(call, signal);
+      await sleep(0);
+      return answer;
+    };
+    const reasonOf = async (length: number) => {
+      const { hookSpecificOutput: said } = await ask(length);
+      return said?.hookEventName === "PreToolUse" ? said.permissionDecisionReason : undefined;
+    };
+    const MIB = 1024 * 1024;
+    // One alone may be larger than what several may be together.
+    const first = ask(9 * MIB);
+    expect(await reasonOf(1)).to.include("Too many calls wait");
+    decide.shift()?.();
+    await first;
+    const waiting = Array.from({ length: 256 }, () => ask(1));
+    expect(await reasonOf(1)).to.include("Too many calls wait");
+    expect(decide.length).to.equal(256);
+    for (const one of decide.splice(0)) one();
+    await Promise.all(waiting);
+    const again = ask(8 * MIB - 100);
+    expect(await reasonOf(100)).to.include("Too many calls wait");
+    const small = ask(1);
+    for (const one of decide.splice(0)) one();
+    await Promise.all([again, small]);
+  });
+
   it("ignores an undecided call once the turn has ended", async () => {
     let late = 0;
     const over = asking({ decide: async () => ({ answer: "allow" }) });

@@ -24,6 +24,12 @@ const OUTPUT_TOOL = "StructuredOutput";
 const HOOK_TIMEOUT_SECS = 2_147_483;
 /** How long the end of a call's message is waited for when it is to be parked, in ms. */
 const MESSAGE_END_MS = 10_000;
+/**
+ * How many calls of a turn are decided at once, and how long their inputs may be together, as JSON: a tool that speaks for the
+ * CLI could ask about calls without end, and each waits in memory and in the ledger.
+ */
+const MAX_DECIDING = 256;
+const MAX_DECIDING_CHARS = 8 * 1024 * 1024;
 
 export interface AskingOptions {
   /** If undefined, the CLI's own rules decide every call except the unresolved ones. */
@@ -169,6 +175,7 @@ export class Asking {
   readonly #messages = new CallMessages();
   /** Calls that are being decided, by id. */
   readonly #open = new Map<string, Promise<unknown>>();
+  #deciding = { calls: 0, chars: 0 };
   /** Callbacks for when the CLI asks about a call. */
   readonly #asked = new Map<string, () => void>();
   /** The shell's directory for each call that was made outside the working directory. */
@@ -241,6 +248,11 @@ export class Asking {
   }
 
   async #decide(decider: CallDecider, call: AskedCall): Promise<CallAnswer> {
+    const { length: chars } = JSON.stringify(call.input);
+    const { calls } = this.#deciding;
+    if (calls >= MAX_DECIDING || (calls > 0 && this.#deciding.chars + chars > MAX_DECIDING_CHARS))
+      return { answer: "deny", message: TOO_MANY };
+    this.#deciding = { calls: calls + 1, chars: this.#deciding.chars + chars };
     const deciding = decider.decide(call);
     this.#open.set(call.toolUseId, deciding);
     try {
@@ -251,6 +263,7 @@ export class Asking {
       return answer;
     } finally {
       this.#open.delete(call.toolUseId);
+      this.#deciding = { calls: this.#deciding.calls - 1, chars: this.#deciding.chars - chars };
     }
   }
 
@@ -304,6 +317,7 @@ function isAllowed({ hookSpecificOutput: said }: SyncHookJSONOutput): boolean {
 
 const AFTER_CLIENT_CALL =
   "This call was not run, because calls of other tools in the same message come first. Repeat it if you still need it.";
+const TOO_MANY = "Too many calls wait for a decision. Repeat this one once others are decided.";
 const NOT_GIVEN = "This call needs permission, which has not been given yet.";
 const NO_ONE_ANSWERS =
   "No one can answer questions in this turn. Go on without the answer, or ask in the answer's text.";
