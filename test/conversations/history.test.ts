@@ -1,8 +1,8 @@
 import type { ConversationTurn, Ledger, SessionRecord, TurnEnd, TurnOrigin } from "@claudeway/ports";
-import type { SessionMessages } from "@claudeway/schemas";
 import { expect } from "chai";
 import { SessionHistory } from "#conversations/history.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
+import { eventually } from "../e2e/poll.js";
 import {
   NOON,
   newFolder,
@@ -129,21 +129,21 @@ describe("the history of a session", () => {
     expect(await ids()).to.deep.equal([own]);
   });
 
-  it("reads no more than four transcripts at once", async () => {
+  it("reads no more than four transcripts of a key at once, and eight in all", async () => {
     held = true;
     const shared = history();
-    const reading: Promise<SessionMessages>[] = [];
-    for (let n = 0; n < 4; n++) reading.push(shared.messages(session, QUERY));
-    const refused = await shared.messages(session, QUERY).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    expect(refused).to.include({ code: "UNAVAILABLE" });
-    while (waiting.length < 4) await new Promise((resolve) => setImmediate(resolve));
+    const read = (keyId: string) => shared.messages({ ...session, keyId }, QUERY);
+    const refusal = (keyId: string) => read(keyId).catch((error: unknown) => error);
+    const keys = ["ci", "ci", "ci", "ci", "bob", "bob", "bob", "eve"];
+    const reading = keys.slice(0, 4).map(read);
+    expect(await refusal("ci")).to.include({ code: "UNAVAILABLE" });
+    reading.push(...keys.slice(4).map(read));
+    expect(await refusal("bob")).to.include({ code: "UNAVAILABLE" });
+    await eventually("all are being read", () => waiting.length === keys.length);
     for (const go of waiting.splice(0)) go();
-    await Promise.all(reading);
+    for (const { transcript } of await Promise.all(reading)) expect(transcript).to.equal("found");
     held = false;
-    expect(await shared.messages(session, QUERY)).to.include({ transcript: "found", total: 0 });
+    expect(await read("ci")).to.include({ transcript: "found", total: 0 });
   });
 
   it("finds the prompt of a turn to fork at", async () => {

@@ -21,8 +21,9 @@ export interface HistoryParts {
   readonly spawn: (workdir: string, keyId: string) => Promise<SpawnPlan>;
 }
 
-/** The number of transcripts that may be read at once: each is read from its beginning. */
-const MAX_READS = 4;
+/** The number of transcripts that may be read at once, also those of one key: each is read from its beginning. */
+const MAX_READS = 8;
+const MAX_READS_PER_KEY = 4;
 /** The size of a page of the ledger, and the number of pages searched for the turns of a page of messages. */
 const LEDGER_PAGE = 1000;
 const MAX_LEDGER_PAGES = 20;
@@ -31,14 +32,15 @@ const HEARD_LATE_MS = 2000;
 
 /** The conversations of sessions, read from the CLI's own transcripts: the gateway stores no prompts. */
 export class SessionHistory {
-  #reading = 0;
+  /** The key of each transcript that is being read. */
+  readonly #reading: string[] = [];
 
   constructor(private readonly parts: HistoryParts) {}
 
   /** One page of a session's conversation, the latest turn first. */
   async messages(session: SessionRecord, query: PageQuery): Promise<SessionMessages> {
     const { conversations } = this.parts.engine;
-    const found = await this.#read(async () =>
+    const found = await this.#read(session, async () =>
       conversations === undefined ? "unreadable" : conversations.read(await this.refOf(session), query),
     );
     const { id: session_id } = session;
@@ -57,7 +59,9 @@ export class SessionHistory {
   ): Promise<ReadonlyMap<string, PromptText>> {
     const { conversations } = this.parts.engine;
     if (conversations === undefined || turnIds.length === 0) return new Map();
-    return this.#read(async () => conversations.prompts(await this.refOf(session), new Set(turnIds)));
+    return this.#read(session, async () =>
+      conversations.prompts(await this.refOf(session), new Set(turnIds)),
+    );
   }
 
   /** The id of a turn's prompt in the session's conversation. Undefined: the turn is not in it. */
@@ -65,7 +69,7 @@ export class SessionHistory {
     const { conversations } = this.parts.engine;
     const turn = await this.parts.ledger.turns.get(turnId);
     if (conversations === undefined || turn?.sessionId !== session.id) return undefined;
-    const turns = await this.#read(async () => conversations.outline(await this.refOf(session)));
+    const turns = await this.#read(session, async () => conversations.outline(await this.refOf(session)));
     if (typeof turns === "string") return undefined;
     const own = turns.filter(({ forked }) => !forked);
     return (own.find(({ promptId }) => promptId === turnId) ?? own.find((other) => isAt(turn, other)))
@@ -98,17 +102,18 @@ export class SessionHistory {
   }
 
   /** Throws UNAVAILABLE while too many are being read. */
-  async #read<T>(read: () => Promise<T>): Promise<T> {
-    if (this.#reading >= MAX_READS) {
+  async #read<T>({ keyId }: SessionRecord, read: () => Promise<T>): Promise<T> {
+    const own = this.#reading.filter((key) => key === keyId);
+    if (own.length >= MAX_READS_PER_KEY || this.#reading.length >= MAX_READS) {
       throw new GatewayError("UNAVAILABLE", "too many conversations are being read at once; try again", {
         headers: { "retry-after": "1" },
       });
     }
-    this.#reading++;
+    this.#reading.push(keyId);
     try {
       return await read();
     } finally {
-      this.#reading--;
+      this.#reading.splice(this.#reading.indexOf(keyId), 1);
     }
   }
 
