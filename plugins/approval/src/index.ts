@@ -1,6 +1,7 @@
 import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { type ApprovalConfig, createApprover } from "./approver.js";
+import { warnOfUnknown } from "./deciders.js";
 import { gatewayPaths } from "./gateway-paths.js";
 
 export type { ApprovalConfig } from "./approver.js";
@@ -11,6 +12,7 @@ export default definePlugin<ApprovalConfig, "control">({
   configSchema,
   needs: ["control"],
   apply(kernel, config) {
+    if (config.deciders !== undefined) warnOfUnknown(config.deciders, kernel);
     const answer = createApprover(config, gatewayPaths(kernel.control));
     kernel.hooks.approve.tapPromise("rules", async (call) => {
       const { verdict, rule } = await answer(call);

@@ -1,0 +1,22 @@
+import type { Scope } from "@claudeway/core";
+
+/** Those that are no plugins. */
+const OWN = ["key", "admin", "link"];
+
+type Parts = Pick<Scope<"control">, "control" | "hooks" | "log">;
+
+/** Warns of deciders that do not exist, once all plugins have started: calls would wait for them until they expire. */
+export function warnOfUnknown(deciders: readonly string[], { control, hooks, log }: Parts): void {
+  const warn = async () => {
+    const enabled = control.plugins().map(({ name }) => name);
+    const known = [...OWN, ...enabled, ...(await control.available())];
+    const unknown = deciders.filter((name) => !known.includes(name));
+    if (unknown.length === 0) return;
+    log.warn(`deciders: there is no ${unknown.join(", ")}; known: ${[...new Set(known)].sort().join(", ")}`);
+  };
+  const look = () => {
+    warn().catch((error: unknown) => log.warn({ err: error }, "deciders: could not be checked"));
+  };
+  if (control.address() === undefined) hooks.listening.tap("deciders", look);
+  else look();
+}
