@@ -19,7 +19,9 @@ export function holdAnswers(memory: Pick<MemoryBudget, "hold">): GatewayMiddlewa
     const isJson = Array.isArray(body) || body?.constructor === Object;
     const whole: unknown = isJson ? JSON.stringify(body) : body;
     if (isJson) ctx.response.body = whole;
-    if ((typeof whole === "string" || Buffer.isBuffer(whole)) && whole.length >= LARGE)
-      whenClosed(ctx.res, memory.hold(ctx.state.caller?.keyId ?? "", whole.length));
+    const { caller } = ctx.state;
+    // Without a key, bytes are the files of pages, which all answers share.
+    if ((typeof whole === "string" || (caller && Buffer.isBuffer(whole))) && whole.length >= LARGE)
+      whenClosed(ctx.res, memory.hold(caller?.keyId ?? "", whole.length));
   };
 }
