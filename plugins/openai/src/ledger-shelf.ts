@@ -38,7 +38,7 @@ export class LedgerShelf implements Shelf {
     changes.push({ key: headKey(number), value: count, ttlMs });
     try {
       for (let from = 0; from < changes.length; from += PIECES_AT_ONCE)
-        await this.#write(changes.slice(from, from + PIECES_AT_ONCE));
+        await this.#write(number, changes.slice(from, from + PIECES_AT_ONCE));
     } catch (error) {
       // What is there already is of no use, and would take room until it is too old.
       await this.#delete(changes.map(({ key }) => key)).catch(() => undefined);
@@ -61,14 +61,25 @@ export class LedgerShelf implements Shelf {
     await this.#delete([headKey(number), ...Array.from({ length: count }, (_, n) => pieceKey(number, n))]);
   }
 
-  /** Writes pieces; where the store is full, the oldest ones make room. */
-  async #write(changes: readonly StoreChange[]): Promise<void> {
+  /** Writes pieces of a response; where the store is full, the oldest others make room. */
+  async #write(number: string, changes: readonly StoreChange[]): Promise<void> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       if ((await this.store.write(changes)).ok) return;
-      const { entries } = await this.store.list(ALL, { limit: PIECES_AT_ONCE });
-      await this.#delete(entries.map(({ key }) => key));
+      await this.#delete(await this.#oldestBeside(number));
     }
     throw new Refusal(409, "too many responses are stored at once");
+  }
+
+  /** Keys of the oldest responses but this one: a long turn may have the oldest number when its response is stored. */
+  async #oldestBeside(number: string): Promise<readonly string[]> {
+    const own = headKey(number);
+    const first = await this.#keysAfter();
+    const others = first.filter((key) => !key.startsWith(own));
+    return others.length > 0 || first.length === 0 ? others : this.#keysAfter(pieceKey(number, MAX_PIECES));
+  }
+
+  async #keysAfter(after = ALL): Promise<readonly string[]> {
+    return (await this.store.list(ALL, { after, limit: PIECES_AT_ONCE })).entries.map(({ key }) => key);
   }
 
   async #delete(keys: readonly string[]): Promise<void> {

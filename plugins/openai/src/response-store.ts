@@ -16,7 +16,7 @@ export interface StoredResponse {
 
 const NUMBER = /^([0-9a-f]{32})(?:_\d{1,3})?$/;
 
-/** A number that sorts behind all earlier ones: 12 digits of the time in ms, and 20 at random, all hexadecimal. */
+/** Numbers sort by their time: 12 digits of it in ms, and 20 at random, all hexadecimal. */
 export function newNumber(): string {
   return Date.now().toString(16).padStart(12, "0") + randomBytes(10).toString("hex");
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { PluginStore } from "@claudeway/core";
 import { expect } from "chai";
 import { LedgerShelf } from "#plugins/openai/ledger-shelf.js";
 import { newNumber, numberIn } from "#plugins/openai/response-store.js";
@@ -22,20 +23,26 @@ describe("responses that are stored in the ledger", () => {
     await a.remove("f".repeat(32));
   });
 
+  const numbered = (n: number) => n.toString(16).padStart(32, "0");
+
   it("are removed, the oldest first, where new ones need their room", async () => {
-    const store = memoryStore();
-    const write: typeof store.write = async (changes) => {
-      const { entries } = await store.list("");
-      const isFull = entries.length + changes.filter((change) => "value" in change).length > 200;
-      return isFull ? { ok: false, reason: "full" } : store.write(changes);
-    };
-    const shelf = new LedgerShelf({ ...store, write }, 60_000);
-    const numbers = Array.from({ length: 120 }, (_, n) => `${String(n).padStart(12, "0")}${"0".repeat(20)}`);
+    const shelf = new LedgerShelf(smallStore(200), 60_000);
+    const numbers = Array.from({ length: 120 }, (_, n) => numbered(n));
     for (const number of numbers) await shelf.put(number, Buffer.from(JSON.stringify(number)));
     const found = await Promise.all(numbers.map((number) => shelf.take(number)));
     const kept = numbers.filter((_, n) => found[n] !== undefined);
     expect(kept).to.deep.equal(numbers.slice(-kept.length));
-    expect(kept.length).to.be.at.least(75);
+    expect(kept.length).to.be.within(75, 100);
+  });
+
+  it("keep their own parts where all others are newer", async () => {
+    const shelf = new LedgerShelf(smallStore(200), 60_000);
+    for (let n = 1; n <= 100; n++) await shelf.put(numbered(n), Buffer.from("{}"));
+    const json = Buffer.from(JSON.stringify(randomBytes(5_000_000).toString("base64")));
+    await shelf.put(numbered(0), json);
+    expect((await shelf.take(numbered(0)))?.equals(json)).to.equal(true);
+    expect(await shelf.take(numbered(1))).to.equal(undefined);
+    expect(await shelf.take(numbered(100))).to.not.equal(undefined);
   });
 
   it("have numbers that begin with their time", () => {
@@ -63,3 +70,24 @@ describe("responses that are stored in the ledger", () => {
     }
   });
 });
+
+/** A store that is full with this many entries. */
+function smallStore(maxEntries: number): PluginStore {
+  const store = memoryStore();
+  const count = async () => {
+    let entries = 0;
+    let after: string | undefined;
+    do {
+      const page = await store.list("", after === undefined ? {} : { after });
+      entries += page.entries.length;
+      after = page.next;
+    } while (after !== undefined);
+    return entries;
+  };
+  const write: PluginStore["write"] = async (changes) => {
+    const added = changes.filter((change) => "value" in change).length;
+    const isFull = added > 0 && (await count()) + added > maxEntries;
+    return isFull ? { ok: false, reason: "full" } : store.write(changes);
+  };
+  return { ...store, write };
+}
