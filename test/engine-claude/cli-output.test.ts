@@ -6,6 +6,8 @@ import { expect } from "chai";
 import { CliOutput } from "#engine-claude/cli-output.js";
 import { CallMessages } from "#engine-claude/messages.js";
 import { type BackgroundHearer, ProcessReader } from "#engine-claude/reader.js";
+import { TurnReading } from "#engine-claude/reading.js";
+import { heapUsed } from "../heap.js";
 
 const STATE = '{"type":"system","subtype":"session_state_changed","state":"idle"}';
 const STATUS = '{"type":"system","subtype":"status","status":"ä€𝄞"}';
@@ -138,8 +140,10 @@ describe("the tasks that a CLI starts", () => {
     reader.take(started("a".repeat(500)));
     expect(() => reader.take(started("a".repeat(501)))).to.throw("the name of a task must have at most 500");
     for (const name of ["run_id", "task_type", "tool_use_id", "parent_task_id"]) {
-      const long = { ...started("b"), [name]: "a".repeat(501) };
-      expect(() => reader.take(long), name).to.throw("the name of a task must have at most 500");
+      for (const wrong of ["a".repeat(501), { name: "a".repeat(501) }]) {
+        const named = { ...started("b"), [name]: wrong };
+        expect(() => reader.take(named), name).to.throw("the name of a task must have at most 500");
+      }
     }
   });
 
@@ -150,11 +154,65 @@ describe("the tasks that a CLI starts", () => {
   });
 });
 
+describe("the messages of a CLI", () => {
+  const usage = { input_tokens: 1, output_tokens: 1 };
+  const begun = (agent: unknown, id: unknown): SDKMessage =>
+    JSON.parse(
+      JSON.stringify({
+        type: "stream_event",
+        parent_tool_use_id: agent,
+        event: { type: "message_start", message: { id, model: "m", usage } },
+      }),
+    );
+  const whole = (agent: unknown, id: unknown): SDKMessage =>
+    JSON.parse(
+      JSON.stringify({
+        type: "assistant",
+        parent_tool_use_id: agent,
+        message: { id, model: "<synthetic>", content: [], usage },
+      }),
+    );
+  const answered = (agent: unknown): SDKMessage =>
+    JSON.parse(
+      JSON.stringify({ type: "user", parent_tool_use_id: agent, message: { role: "user", content: [] } }),
+    );
+
+  it("have names, also those of their agents, of a length that the gateway can keep", () => {
+    const reader = new ProcessReader();
+    const name = "a".repeat(500);
+    for (const message of [begun(name, name), begun(null, name), whole(name, name), whole(null, undefined)])
+      reader.take(message);
+    for (const wrong of ["a".repeat(501), { name }, [name], 5])
+      for (const message of [
+        begun(wrong, "m"),
+        begun(null, wrong),
+        whole(wrong, "m"),
+        whole(null, wrong),
+        answered(wrong),
+      ])
+        expect(() => reader.take(message), message.type).to.throw("the names of a message must have at most");
+  });
+
+  it("are of as many agents as the gateway can keep", () => {
+    const reading = new TurnReading(Object({ usage: () => undefined }));
+    for (let n = 0; n < 20_000; n++) reading.take(begun(`agent-${n}`, "m"));
+    reading.take(begun("agent-0", "m"));
+    expect(() => reading.take(begun("another", "m"))).to.throw("a turn must have at most 20000 agents");
+  });
+
+  it("are as many as the gateway can keep, also where no model wrote them", () => {
+    const messages = new CallMessages();
+    for (let n = 0; n < 20_000; n++) messages.take(whole(null, `m-${n}`));
+    messages.take(whole(null, "m-0"));
+    expect(() => messages.take(whole(null, "another"))).to.throw("a turn must have at most 20000 messages");
+  });
+});
+
 describe("the calls of a message", () => {
-  const said = (ids: readonly string[]): SDKMessage => {
-    const content = ids.map((id) => ({ type: "tool_use", id, name: "Bash", input: {} }));
+  const said = (ids: readonly string[], id = "m"): SDKMessage => {
+    const content = ids.map((call) => ({ type: "tool_use", id: call, name: "Bash", input: {} }));
     return JSON.parse(
-      JSON.stringify({ type: "assistant", parent_tool_use_id: null, message: { id: "m", content } }),
+      JSON.stringify({ type: "assistant", parent_tool_use_id: null, message: { id, content } }),
     );
   };
 
@@ -164,6 +222,21 @@ describe("the calls of a message", () => {
     expect(messages.unsettledWith("a")).to.deep.equal(["a"]);
     messages.take(said(Array.from({ length: 20_000 }, (_, n) => `call-${n}`)));
     expect(messages.unsettledWith("a")).to.have.length(10_000);
+  });
+
+  it("are kept as far as a turn has not too many in all its messages", () => {
+    const messages = new CallMessages();
+    const before = heapUsed();
+    for (let message = 0; message < 100; message++)
+      messages.take(
+        said(
+          Array.from({ length: 10_000 }, (_, n) => `call-${message}-${n}`),
+          `m-${message}`,
+        ),
+      );
+    // As long as the messages are there.
+    expect(messages.unsettledWith("call-0-0")).to.have.length(10_000);
+    expect(heapUsed() - before).to.be.below(20 * 1024 * 1024);
   });
 });
 

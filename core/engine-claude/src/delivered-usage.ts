@@ -1,5 +1,5 @@
 import type { ModelTotals, TotalsByModel, UnreportedMessage } from "@claudeway/ports";
-import { isCount, MAX_MODELS, MAX_NAME_CHARS } from "./result-check.js";
+import { isCount, isName, MAX_MESSAGES, MAX_MODELS } from "./result-check.js";
 import { add, COUNTS, combine, INPUT_COUNTS, lessen, NO_TOTALS, NOTHING, subtract, sumOf } from "./totals.js";
 
 /** The `usage` of a Messages API response, as far as it was delivered. */
@@ -20,10 +20,6 @@ export function isMessageUsage(value: unknown): value is MessageUsage {
   });
 }
 
-function isName(value: unknown): boolean {
-  return typeof value === "string" && value.length <= MAX_NAME_CHARS;
-}
-
 /**
  * The progress of a message: `open` until the API has sent its final counts (its output is 1 until then), `closed`
  * with them, `whole` for one without a stream (a subagent's; its output stays 1).
@@ -39,9 +35,6 @@ interface DeliveredMessage {
   /** True: it is over, and nothing came of it. */
   readonly empty: boolean;
 }
-
-/** Messages of one turn; each is added up again with every other. */
-const MAX_MESSAGES = 20_000;
 
 /** Adds up the streamed usage of one turn's messages, including subagents' messages. */
 export class DeliveredUsage {

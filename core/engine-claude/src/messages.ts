@@ -1,8 +1,9 @@
 import type { SDKMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
-import { MAX_NAME_CHARS } from "./result-check.js";
+import { isName, MAX_MESSAGES } from "./result-check.js";
 
-/** Calls of one message, and results of one turn: no turn has as many, but tools may speak for the CLI. */
+/** Calls of one message and of one turn, and its results: no turn has as many, but tools may speak for the CLI. */
 const MAX_CALLS = 10_000;
+const MAX_CALLS_OF_TURN = 100_000;
 const MAX_RESULTS = 100_000;
 
 interface ModelMessage {
@@ -17,6 +18,8 @@ interface ModelMessage {
  */
 export class CallMessages {
   readonly #messages = new Map<string, ModelMessage>();
+  /** The message of each call. */
+  readonly #ofCalls = new Map<string, ModelMessage>();
   /** Calls that have a result. */
   readonly #settled = new Set<string>();
   /** The message that is streamed at the moment. */
@@ -25,17 +28,17 @@ export class CallMessages {
   /** Subagents that run: the process is theirs too. */
   readonly #agents = new Set<string>();
 
+  /** Reads any message. Throws if there are too many. */
   take(message: SDKMessage): void {
     if (message.type === "stream_event" && message.parent_tool_use_id === null) {
       if (message.event.type === "message_start") this.#current = message.event.message.id;
       if (message.event.type === "message_stop") this.#close();
     } else if (message.type === "assistant" && message.parent_tool_use_id === null) {
-      const { calls } = this.#messageOf(message.message.id);
-      for (const block of message.message.content)
-        if (block.type === "tool_use" && isId(block.id) && calls.length < MAX_CALLS) calls.push(block.id);
+      const said = this.#messageOf(message.message.id);
+      for (const block of message.message.content) if (block.type === "tool_use") this.#note(block.id, said);
     } else if (message.type === "user" && message.parent_tool_use_id === null) {
       for (const id of resultsIn(message.message.content))
-        if (isId(id) && this.#settled.size < MAX_RESULTS) this.#settled.add(id);
+        if (isName(id) && this.#settled.size < MAX_RESULTS) this.#settled.add(id);
     } else if (message.type === "system" && message.subtype === "task_started") {
       if (message.task_type === "local_agent") this.#agents.add(message.task_id);
     } else if (message.type === "system" && message.subtype === "task_notification") {
@@ -51,16 +54,15 @@ export class CallMessages {
 
   /** The calls of this call's message, once that is over; undefined if it is not over within `ms`. */
   async siblingsOf(toolUseId: string, ms: number): Promise<readonly string[] | undefined> {
-    const find = () => [...this.#messages.values()].find(({ calls }) => calls.includes(toolUseId));
-    await this.#until(() => find()?.closed === true, ms);
-    const message = find();
+    await this.#until(() => this.#ofCalls.get(toolUseId)?.closed === true, ms);
+    const message = this.#ofCalls.get(toolUseId);
     return message?.closed === true ? message.calls : undefined;
   }
 
   /** The calls of this call's message that have no result yet. */
   unsettledWith(toolUseId: string): readonly string[] {
-    const message = [...this.#messages.values()].find(({ calls }) => calls.includes(toolUseId));
-    return message?.calls.filter((id) => !this.#settled.has(id)) ?? [toolUseId];
+    const { calls } = this.#ofCalls.get(toolUseId) ?? {};
+    return calls?.filter((id) => !this.#settled.has(id)) ?? [toolUseId];
   }
 
   #until(holds: () => boolean, ms?: number): Promise<void> {
@@ -84,17 +86,22 @@ export class CallMessages {
     this.#current = undefined;
   }
 
+  #note(call: string, message: ModelMessage): void {
+    if (!isName(call) || this.#ofCalls.has(call)) return;
+    if (message.calls.length >= MAX_CALLS || this.#ofCalls.size >= MAX_CALLS_OF_TURN) return;
+    message.calls.push(call);
+    this.#ofCalls.set(call, message);
+  }
+
   #messageOf(id: string): ModelMessage {
     const known = this.#messages.get(id);
     if (known !== undefined) return known;
+    if (this.#messages.size >= MAX_MESSAGES)
+      throw new Error(`a turn must have at most ${MAX_MESSAGES} messages`);
     const message = { calls: [], closed: false };
     this.#messages.set(id, message);
     return message;
   }
-}
-
-function isId(id: unknown): boolean {
-  return typeof id === "string" && id.length <= MAX_NAME_CHARS;
 }
 
 function resultsIn(content: SDKUserMessage["message"]["content"]): string[] {

@@ -10,7 +10,7 @@ import type { PermissionDenial } from "@claudeway/schemas";
 import { beginningOf } from "./beginning.js";
 import { DeliveredUsage, type MessageState, type MessageUsage } from "./delivered-usage.js";
 import { FailureWatch, LimitWatch, withAdvice } from "./failures.js";
-import { checkResult } from "./result-check.js";
+import { checkResult, MAX_MESSAGES } from "./result-check.js";
 import { estimatedUsage, totalsAsReported } from "./usage.js";
 
 /** The CLI's result message of a turn. */
@@ -150,8 +150,15 @@ export class TurnReading {
       if (block.type === "tool_use") this.#noteCall(beginningOf(String(block.name), MAX_TOOL_CHARS));
     if (model !== "<synthetic>") {
       this.#note(id, model, usage, "whole");
-      if (agent !== null) this.#current.set(agent, { id, model });
+      if (agent !== null) this.#begin(agent, { id, model });
     } else if (agent !== null) this.#doubt(agent);
+  }
+
+  /** Throws if too many agents speak. */
+  #begin(agent: string, message: { readonly id: string; readonly model: string }): void {
+    if (!this.#current.has(agent) && this.#current.size >= MAX_MESSAGES)
+      throw new Error(`a turn must have at most ${MAX_MESSAGES} agents`);
+    this.#current.set(agent, message);
   }
 
   #noteCall(tool: string): void {
@@ -172,7 +179,7 @@ export class TurnReading {
       case "message_start": {
         const { id, model, usage } = event.message;
         this.#asked = false;
-        this.#current.set(agent, { id, model });
+        this.#begin(agent, { id, model });
         this.#empty.add(id);
         if (agent === "") {
           this.#model = model;

@@ -5,8 +5,9 @@ import { isObject, JsonShape } from "@claudeway/schemas";
  * gateway keeps of others.
  */
 
-/** Models that one report may name, and how long a name may be. */
+/** Models that one report may name, messages that a turn may have, and how long a name may be. */
 export const MAX_MODELS = 100;
+export const MAX_MESSAGES = 20_000;
 export const MAX_NAME_CHARS = 500;
 const COUNTS = ["inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"];
 /** Part of a path, and an argument of the CLI. */
@@ -53,6 +54,11 @@ function isTotals(totals: unknown): boolean {
   if (!isObject(totals)) return false;
   const { costUSD } = totals;
   return COUNTS.every((name) => isCount(totals[name])) && isAmount(costUSD);
+}
+
+/** Whether it is a name that can be kept. */
+export function isName(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_NAME_CHARS;
 }
 
 /** Whether it is a number of tokens. */
