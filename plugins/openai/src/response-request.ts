@@ -11,6 +11,7 @@ import {
   type RequestSource,
   schemaAt,
   shown,
+  textAt,
   toChatRequest,
   UNSAID,
 } from "@claudeway/chat";
@@ -37,6 +38,8 @@ export interface ResponseRequest {
 }
 
 const SCHEMA = "text.format.schema";
+/** As in OpenAI's API: it is stored and returned as it came. Lengths are in characters. */
+const METADATA = { pairs: 16, key: 64, value: 512 };
 
 /**
  * Reads the body of a request, with the chat that it continues.
@@ -51,6 +54,7 @@ export async function readResponseRequest(
   const { keyId, config } = source;
   const body = fieldsAt(value, "the body");
   refuseImpossible(body);
+  checkMetadata(optionalFields(body["metadata"], "metadata"));
   const { call, offered } = readFunctions(asChatTools(body), config.tools);
   const hasTools = call !== undefined || offered !== undefined;
   const previous = optionalText(body["previous_response_id"], "previous_response_id");
@@ -92,6 +96,22 @@ function refuseImpossible({ background, conversation, prompt }: Fields): void {
   if (conversation !== undefined && conversation !== null)
     throw impossible("conversation", "use previous_response_id");
   if (prompt !== undefined && prompt !== null) throw impossible("prompt", "there are no stored prompts");
+}
+
+function checkMetadata(metadata: Fields): void {
+  const { pairs, key: maxKey, value: maxValue } = METADATA;
+  const entries = Object.entries(metadata);
+  if (entries.length > pairs)
+    throw invalid("metadata", `must have at most ${pairs} pairs, got ${entries.length}`);
+  for (const [key, value] of entries) {
+    if (key.length > maxKey)
+      throw invalid("metadata", `must have keys of at most ${maxKey} characters, got one of ${key.length}`);
+    if (textAt(value, `metadata.${key}`).length > maxValue)
+      throw invalid(
+        `metadata.${key}`,
+        `must have at most ${maxValue} characters, got ${String(value).length}`,
+      );
+  }
 }
 
 /** The tools as a chat completion has them: a function in a field of its own. */
