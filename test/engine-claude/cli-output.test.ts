@@ -7,7 +7,9 @@ import { CliOutput } from "#engine-claude/cli-output.js";
 import { CallMessages } from "#engine-claude/messages.js";
 import { type BackgroundHearer, ProcessReader } from "#engine-claude/reader.js";
 import { TurnReading } from "#engine-claude/reading.js";
+import { BackgroundTasks } from "#engine-claude/tasks.js";
 import { heapUsed } from "../heap.js";
+import { processorMs } from "../processor-time.js";
 
 const STATE = '{"type":"system","subtype":"session_state_changed","state":"idle"}';
 const STATUS = '{"type":"system","subtype":"status","status":"ä€𝄞"}';
@@ -151,6 +153,31 @@ describe("the tasks that a CLI starts", () => {
     const reader = new ProcessReader();
     for (let n = 0; n < 50_000; n++) reader.take(started(`task-${n}`));
     expect(() => reader.take(started("another"))).to.throw("a CLI must start at most 50000 tasks");
+  });
+
+  it("make no message of their agents slower, however many they are", () => {
+    const tasks = new BackgroundTasks();
+    for (let n = 0; n < 20_000; n++)
+      tasks.take(
+        Object({ ...started(`task-${n}`), tool_use_id: `call-${n % 10_000}`, is_backgrounded: true }),
+      );
+    const before = processorMs();
+    for (let n = 0; n < 5000; n++) expect(tasks.isAgent(`call-${n + 8000}`)).to.equal(n < 2000);
+    expect(processorMs() - before, "ms for 5,000 messages").to.be.below(500);
+  });
+
+  it("run as far as there are not too many, by names of a length that the gateway can keep", () => {
+    const reader = new ProcessReader();
+    const running = (ids: readonly unknown[]): SDKMessage =>
+      Object({
+        type: "system",
+        subtype: "background_tasks_changed",
+        tasks: ids.map((task_id) => ({ task_id, task_type: "local_bash", description: "" })),
+      });
+    const ids = Array.from({ length: 1000 }, (_, n) => `task-${n}`);
+    reader.take(running(ids));
+    for (const wrong of [[...ids, "another"], ["a".repeat(501)], [{}]])
+      expect(() => reader.take(running(wrong))).to.throw("a CLI must run at most 1000 tasks");
   });
 });
 

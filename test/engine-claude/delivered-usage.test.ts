@@ -2,6 +2,7 @@ import type { ModelTotals } from "@claudeway/ports";
 import { expect } from "chai";
 import { DeliveredUsage } from "#engine-claude/delivered-usage.js";
 import { sumOf } from "#engine-claude/totals.js";
+import { processorMs } from "../processor-time.js";
 
 function row(input: number, output: number, costUsd: number | null = 0): ModelTotals {
   return { input, output, cacheRead: 0, cacheWrite: 0, costUsd };
@@ -39,6 +40,61 @@ describe("what was delivered of a turn", () => {
     delivered.note("2", "sonnet", { input_tokens: 10, output_tokens: 1 }, "open");
     expect(delivered.cut).to.equal(true);
     expect(delivered.totals("uncut")).to.deep.equal({ sonnet: row(10, 5, null) });
+  });
+});
+
+describe("what was delivered of a turn with many messages", () => {
+  const many = () => {
+    const delivered = new DeliveredUsage();
+    for (let n = 0; n < 19_900; n++)
+      delivered.note(`${n}`, `model-${n % 100}`, { input_tokens: n + 1, output_tokens: 1 }, "open");
+    return delivered;
+  };
+
+  it("costs as little with each further count as that of any turn", () => {
+    const delivered = many();
+    const before = processorMs();
+    for (let output = 2; output < 5000; output++) {
+      expect(delivered.note("7", "model-7", { output_tokens: output }, "open")).to.equal(true);
+      expect(delivered.totals()["model-7"]?.output).to.equal(198 + output);
+    }
+    expect(processorMs() - before, "ms for 5,000 counts").to.be.below(1000);
+  });
+
+  it("costs as little with each further message of a subagent in the background", () => {
+    const delivered = many();
+    const before = processorMs();
+    for (let n = 0; n < 5000; n++) expect(delivered.latest(2).at(-1)?.id).to.equal("19899");
+    expect(processorMs() - before, "ms for the latest of 5,000 messages").to.be.below(500);
+  });
+
+  it("costs little where it is held against a report that has none of it", () => {
+    const delivered = many();
+    const before = processorMs();
+    const { unreported, ahead } = delivered.beside({}, {});
+    expect(sumOf(unreported)).to.deep.equal(sumOf(delivered.totals()));
+    expect(ahead).to.deep.equal({});
+    expect(delivered.uncounted({}).count).to.equal(19_900);
+    expect(processorMs() - before, "ms").to.be.below(1500);
+  });
+
+  it("has its models in the order of their first messages", () => {
+    const delivered = new DeliveredUsage();
+    for (const output of [1, 2])
+      for (const model of ["sonnet", "haiku"])
+        delivered.note(model, model, { input_tokens: 1, output_tokens: output }, "open");
+    expect(Object.keys(delivered.totals())).to.deep.equal(["sonnet", "haiku"]);
+  });
+
+  it("has the same totals, whichever model a message is of in the end", () => {
+    const delivered = new DeliveredUsage();
+    delivered.note("1", "sonnet", { input_tokens: 10, output_tokens: 1 }, "open");
+    delivered.note("2", "sonnet", { input_tokens: 20, output_tokens: 2 }, "open");
+    delivered.note("1", "opus", { input_tokens: 10, output_tokens: 5 }, "closed");
+    expect(delivered.totals()).to.deep.equal({ sonnet: row(20, 2, null), opus: row(10, 5, null) });
+    delivered.note("2", "opus", { output_tokens: 7 }, "closed");
+    expect(delivered.totals()).to.deep.equal({ opus: row(30, 12, null) });
+    expect(delivered.totals("uncut")).to.deep.equal(delivered.totals());
   });
 });
 

@@ -1,6 +1,6 @@
 import type { ModelTotals, TotalsByModel, UnreportedMessage } from "@claudeway/ports";
 import { isCount, isName, MAX_MESSAGES, MAX_MODELS } from "./result-check.js";
-import { add, COUNTS, combine, INPUT_COUNTS, lessen, NO_TOTALS, NOTHING, subtract, sumOf } from "./totals.js";
+import { add, COUNTS, combine, INPUT_COUNTS, isNothing, lessen, NOTHING, sumOf } from "./totals.js";
 
 /** The `usage` of a Messages API response, as far as it was delivered. */
 export interface MessageUsage {
@@ -39,7 +39,10 @@ interface DeliveredMessage {
 /** Adds up the streamed usage of one turn's messages, including subagents' messages. */
 export class DeliveredUsage {
   readonly #messages = new Map<string, DeliveredMessage>();
-  readonly #models = new Set<string>();
+  /** The ids of the messages, in their order. */
+  readonly #ids: string[] = [];
+  /** The sums of each model's messages: adding all of them up for each count that arrives would take too long. */
+  readonly #sums = new Map<string, { readonly messages: number; readonly totals: ModelTotals }>();
 
   /**
    * Records the usage of a message; later counts of the same message replace earlier ones. True if something changed. Throws
@@ -49,8 +52,8 @@ export class DeliveredUsage {
     const before = this.#messages.get(messageId);
     if (!isName(messageId) || !isName(model) || !isMessageUsage(usage))
       throw new Error("the usage of a message is not valid");
-    this.#models.add(model);
-    if (this.#messages.size >= MAX_MESSAGES || this.#models.size > MAX_MODELS)
+    const isOneTooMany = !this.#sums.has(model) && this.#sums.size >= MAX_MODELS;
+    if (this.#messages.size >= MAX_MESSAGES || isOneTooMany)
       throw new Error(`a turn must have at most ${MAX_MESSAGES} messages of ${MAX_MODELS} models`);
     const known = before?.usage ?? { ...NOTHING, costUsd: null };
     const now = {
@@ -62,14 +65,16 @@ export class DeliveredUsage {
     };
     const later = state === "whole" ? (before?.state ?? state) : state;
     const { doubtful, empty } = before ?? { doubtful: false, empty: false };
-    this.#messages.set(messageId, { model, usage: now, state: later, doubtful, empty });
+    this.#set(messageId, { model, usage: now, state: later, doubtful, empty });
     return before === undefined || COUNTS.some((count) => now[count] !== known[count]);
   }
 
   /** The latest `count` messages. */
   latest(count: number): readonly UnreportedMessage[] {
-    const latest = [...this.#messages].slice(-count);
-    return latest.map(([id, { model, usage }]) => ({ id, model, used: usage }));
+    return this.#ids.slice(-count).flatMap((id) => {
+      const message = this.#messages.get(id);
+      return message === undefined ? [] : [{ id, model: message.model, used: message.usage }];
+    });
   }
 
   get count(): number {
@@ -80,7 +85,7 @@ export class DeliveredUsage {
   static of(messages: readonly UnreportedMessage[]): DeliveredUsage {
     const delivered = new DeliveredUsage();
     for (const { id, model, used: usage } of messages)
-      delivered.#messages.set(id, { model, usage, state: "whole", doubtful: false, empty: false });
+      delivered.#set(id, { model, usage, state: "whole", doubtful: false, empty: false });
     return delivered;
   }
 
@@ -107,11 +112,8 @@ export class DeliveredUsage {
 
   /** Of all messages, or of those alone that did not break off. */
   totals(which: "all" | "uncut" = "all"): TotalsByModel {
-    const totals: Record<string, ModelTotals> = {};
-    for (const { model, usage, state } of this.#messages.values()) {
-      if (which === "all" || state !== "open") totals[model] = combine(totals[model] ?? NOTHING, usage, 1);
-    }
-    return totals;
+    if (which === "uncut" && this.cut) return this.#uncut().totals();
+    return Object.fromEntries([...this.#sums].map(([model, { totals }]) => [model, totals]));
   }
 
   /**
@@ -125,17 +127,17 @@ export class DeliveredUsage {
    */
   beside(used: TotalsByModel, ahead: TotalsByModel): { unreported: TotalsByModel; ahead: TotalsByModel } {
     const delivered = add(ahead, this.totals());
-    let missing = missingFrom(used, delivered);
-    let unreported: TotalsByModel = NO_TOTALS;
+    const missing = new Map(Object.entries(missingFrom(used, delivered)));
+    const unreported = new Map<string, ModelTotals>();
     for (const { model, usage, state, doubtful, empty } of [...this.#messages.values()].reverse()) {
-      const row = missing[model] ?? NOTHING;
+      const row = missing.get(model) ?? NOTHING;
       const mayLack = doubtful || state === "open";
       const fits = mayLack && INPUT_COUNTS.every((count) => usage[count] <= row[count]);
       if (!fits && (!empty || isSameInput(used[model], delivered[model]))) continue;
-      unreported = add(unreported, { [model]: usage });
-      missing = subtract({ ...missing, [model]: lessen(row, usage) }, NO_TOTALS);
+      unreported.set(model, combine(unreported.get(model) ?? NOTHING, usage, 1));
+      setRest(missing, model, lessen(row, usage));
     }
-    return { unreported, ahead: missing };
+    return { unreported: Object.fromEntries(unreported), ahead: Object.fromEntries(missing) };
   }
 
   /**
@@ -145,14 +147,35 @@ export class DeliveredUsage {
    */
   uncounted(counted: TotalsByModel): DeliveredUsage {
     const found = new DeliveredUsage();
-    let missing = missingFrom(counted, this.totals());
+    const missing = new Map(Object.entries(missingFrom(counted, this.totals())));
     for (const [id, message] of [...this.#messages].reverse()) {
       const { model, usage } = message;
-      const row = missing[model];
+      const row = missing.get(model);
       if (row === undefined || INPUT_COUNTS.some((count) => usage[count] > row[count])) continue;
-      found.#messages.set(id, message);
-      missing = subtract({ ...missing, [model]: lessen(row, usage) }, NO_TOTALS);
+      found.#set(id, message);
+      setRest(missing, model, lessen(row, usage));
     }
+    return found;
+  }
+
+  #set(id: string, message: DeliveredMessage): void {
+    const before = this.#messages.get(id);
+    this.#messages.set(id, message);
+    // First, so that the models keep their order.
+    this.#count(message, 1);
+    if (before === undefined) this.#ids.push(id);
+    else this.#count(before, -1);
+  }
+
+  #count({ model, usage }: DeliveredMessage, sign: 1 | -1): void {
+    const { messages, totals } = this.#sums.get(model) ?? { messages: 0, totals: NOTHING };
+    if (messages + sign === 0) this.#sums.delete(model);
+    else this.#sums.set(model, { messages: messages + sign, totals: combine(totals, usage, sign) });
+  }
+
+  #uncut(): DeliveredUsage {
+    const found = new DeliveredUsage();
+    for (const [id, message] of this.#messages) if (message.state !== "open") found.#set(id, message);
     return found;
   }
 }
@@ -172,6 +195,11 @@ function missingFrom(used: TotalsByModel, delivered: TotalsByModel): TotalsByMod
     if (INPUT_COUNTS.some((count) => rest[count] > 0)) missing[model] = { ...rest, output: 0, costUsd: 0 };
   }
   return missing;
+}
+
+function setRest(missing: Map<string, ModelTotals>, model: string, rest: ModelTotals): void {
+  if (isNothing(rest)) missing.delete(model);
+  else missing.set(model, rest);
 }
 
 function isSameInput(a: ModelTotals = NOTHING, b: ModelTotals = NOTHING): boolean {

@@ -1,7 +1,7 @@
 import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { isObject } from "@claudeway/schemas";
 import { LimitWatch } from "./failures.js";
-import { isName, MAX_NAME_CHARS } from "./result-check.js";
+import { checkNames } from "./message-names.js";
 import { BackgroundTasks, type TaskNotice } from "./tasks.js";
 
 /** Receives the messages of one turn, and its result. */
@@ -59,8 +59,6 @@ const MAX_OWN_TURNS = 100;
 const OWN_TURNS_MS = 10_000;
 /** Tasks that a CLI may start, also in the foreground: some are known for as long as it lives. */
 const MAX_TASKS = 50_000;
-/** The fields of a task's messages that are kept as they are. */
-const NAMES = ["task_id", "run_id", "task_type", "tool_use_id", "parent_task_id"];
 
 /**
  * Reads what a process says, for as long as it lives, and gives each message to whom it belongs: the turn that runs,
@@ -131,8 +129,8 @@ export class ProcessReader {
 
   /** Throws if it is nothing that a CLI says: the rest is not read. */
   take(message: SDKMessage): void {
-    this.#checkTask(message);
     checkNames(message);
+    this.#countTask(message);
     this.#owner?.heard(message);
     this.limits.take(message);
     if (this.tasks.take(message)) this.#owner?.tasksChanged();
@@ -156,12 +154,9 @@ export class ProcessReader {
     this.#tellQuiet();
   }
 
-  #checkTask(message: SDKMessage): void {
-    if (message.type !== "system" || !("task_id" in message)) return;
-    if (!NAMES.every((name) => isNameOrMissing(Reflect.get(message, name))))
-      throw new Error(`the name of a task must have at most ${MAX_NAME_CHARS} characters`);
-    if (message.subtype === "task_started" && ++this.#tasksStarted > MAX_TASKS)
-      throw new Error(`a CLI must start at most ${MAX_TASKS} tasks`);
+  #countTask(message: SDKMessage): void {
+    if (message.type !== "system" || message.subtype !== "task_started") return;
+    if (++this.#tasksStarted > MAX_TASKS) throw new Error(`a CLI must start at most ${MAX_TASKS} tasks`);
   }
 
   /** The CLI has begun to process the served turn's prompt: in a new turn, or in one that it had begun by itself. */
@@ -246,31 +241,6 @@ export class ProcessReader {
     this.#owner?.rested();
     for (const resolve of this.#quiet.splice(0)) resolve();
   }
-}
-
-/** Throws if a message names itself or its agent by something that is not a name: both are remembered. */
-function checkNames(message: SDKMessage): void {
-  if (!namesIn(message).every(isNameOrMissing))
-    throw new Error(`the names of a message must have at most ${MAX_NAME_CHARS} characters`);
-}
-
-function namesIn(message: SDKMessage): readonly unknown[] {
-  switch (message.type) {
-    case "stream_event": {
-      const { event, parent_tool_use_id: agent } = message;
-      return event.type === "message_start" ? [agent, event.message.id] : [agent];
-    }
-    case "assistant":
-      return [message.parent_tool_use_id, message.message.id];
-    case "user":
-      return [message.parent_tool_use_id];
-    default:
-      return [];
-  }
-}
-
-function isNameOrMissing(value: unknown): boolean {
-  return value === undefined || value === null || isName(value);
 }
 
 /** The ids of the prompts that a message belongs to. */

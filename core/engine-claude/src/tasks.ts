@@ -47,6 +47,8 @@ export class BackgroundTasks {
   readonly #pending = new Map<string, TaskNotice>();
   /** Subagents that were launched into the background: the call that each was launched with, by task. */
   readonly #agents = new Map<string, string>();
+  /** How many of them each call has launched: every message of an agent asks. */
+  readonly #launches = new Map<string, number>();
   /** Every task that was started, also in the foreground. */
   readonly #known = new Map<string, KnownTask>();
 
@@ -62,7 +64,7 @@ export class BackgroundTasks {
 
   /** Whether what was launched with this call is, or was, a subagent in the background. */
   isAgent(toolUseId: string | null): boolean {
-    return toolUseId !== null && [...this.#agents.values()].includes(toolUseId);
+    return toolUseId !== null && this.#launches.has(toolUseId);
   }
 
   /** Whether the CLI is about to begin a turn of its own. */
@@ -102,7 +104,7 @@ export class BackgroundTasks {
     const [key, notice] = found;
     this.#pending.delete(key);
     // The notice was already delivered.
-    this.#agents.delete(notice.taskId);
+    this.#setAgent(notice.taskId, undefined);
     return notice;
   }
 
@@ -166,7 +168,23 @@ export class BackgroundTasks {
     if (task_type !== SUBAGENT || tool_use_id === undefined) return;
     // What a subagent in the background waits for runs there too.
     const isInBackground = parent_task_id !== undefined && this.#agents.has(parent_task_id);
-    if (is_backgrounded === true || isInBackground) this.#agents.set(task_id, tool_use_id);
+    if (is_backgrounded === true || isInBackground) this.#setAgent(task_id, tool_use_id);
+  }
+
+  /** `call`: undefined if it is not such an agent any more. */
+  #setAgent(task: string, call: string | undefined): void {
+    const before = this.#agents.get(task);
+    if (before !== undefined) this.#countLaunch(before, -1);
+    this.#agents.delete(task);
+    if (call === undefined) return;
+    this.#agents.set(task, call);
+    this.#countLaunch(call, 1);
+  }
+
+  #countLaunch(call: string, by: 1 | -1): void {
+    const count = (this.#launches.get(call) ?? 0) + by;
+    if (count === 0) this.#launches.delete(call);
+    else this.#launches.set(call, count);
   }
 }
 

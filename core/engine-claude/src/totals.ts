@@ -98,6 +98,6 @@ export function combine(a: ModelTotals, b: ModelTotals, sign: 1 | -1): ModelTota
   };
 }
 
-function isNothing(row: ModelTotals): boolean {
+export function isNothing(row: ModelTotals): boolean {
   return COUNTS.every((count) => row[count] === 0) && Math.abs(row.costUsd ?? 0) <= 1e-12;
 }
