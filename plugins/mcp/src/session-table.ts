@@ -32,7 +32,8 @@ export class SessionTable {
     private readonly parts: ServerParts,
     private readonly options: SessionTableOptions,
   ) {
-    this.#sweeping = setInterval(() => this.#sweep(), Math.min(SWEEP_MS, options.idleMs));
+    // Several times before a record of a session that is answering would expire.
+    this.#sweeping = setInterval(() => this.#sweep(), Math.min(SWEEP_MS, options.idleMs / 4));
     this.#sweeping.unref();
   }
 
@@ -52,10 +53,30 @@ export class SessionTable {
 
   /** Makes a session, which may end the longest unused one of its key. */
   async begin({ keyId }: Caller): Promise<McpSession> {
+    await this.#makeRoom(keyId);
     const session = await this.#make(randomUUID(), keyId);
-    await session.open();
-    await this.options.shared?.add(session.id, keyId);
+    try {
+      await session.open();
+      if ((await this.options.shared?.add(session.id, keyId)) === false) throw tooMany();
+    } catch (error) {
+      await this.#close(session);
+      throw error;
+    }
     return session;
+  }
+
+  /** Ends the longest unused sessions of the key at all gateways, so that it may have one more. Throws if all are in use. */
+  async #makeRoom(keyId: string): Promise<void> {
+    const { shared, maxPerKey } = this.options;
+    const ids = (await shared?.idsOf(keyId)) ?? [];
+    const surplus = Math.max(0, ids.length + 1 - maxPerKey);
+    const unused = ids.filter((id) => !this.#sessions.get(id)?.calls);
+    if (unused.length < surplus) throw tooMany();
+    for (const id of unused.slice(0, surplus)) {
+      await shared?.delete(id, keyId);
+      const session = this.#sessions.get(id);
+      if (session !== undefined) await this.#close(session);
+    }
   }
 
   /** Two requests that arrive together get the same session. */
@@ -89,7 +110,7 @@ export class SessionTable {
 
   /** The client does not want an answer any more, whichever gateway is giving it. */
   async cancel(session: McpSession, requestId: RequestId): Promise<void> {
-    if (!(await session.cancel(requestId))) await this.options.shared?.cancel(session.id, requestId);
+    if (!(await session.cancel(requestId))) await this.options.shared?.cancel(session, requestId);
   }
 
   /** Cancels the request if another gateway is told to, until the signal aborts. */
@@ -113,6 +134,7 @@ export class SessionTable {
     this.#end(longest);
   }
 
+  /** Ends a session here; another gateway may have it, too. */
   #end(session: McpSession): void {
     this.#close(session).catch((error: unknown) => {
       this.options.log.warn({ err: error }, "a session of an MCP client could not be closed");
@@ -121,7 +143,7 @@ export class SessionTable {
 
   /** Ends a session, at all gateways. */
   async end(session: McpSession): Promise<void> {
-    await this.options.shared?.delete(session.id);
+    await this.options.shared?.delete(session.id, session.keyId);
     await this.#close(session);
   }
 
@@ -139,8 +161,17 @@ export class SessionTable {
 
   #sweep(): void {
     const before = Date.now() - this.options.idleMs;
-    for (const session of this.#sessions.values())
-      if (session.calls === 0 && session.usedAt < before) this.#end(session);
+    for (const session of this.#sessions.values()) {
+      if (session.calls > 0) this.#keep(session);
+      else if (session.usedAt < before) this.#end(session);
+    }
+  }
+
+  /** A session that is answering counts as used, at all gateways. */
+  #keep({ id, keyId }: McpSession): void {
+    this.options.shared?.has(id, keyId).catch((error: unknown) => {
+      this.options.log.warn({ err: error }, "a session of an MCP client could not be kept");
+    });
   }
 }
 

@@ -14,7 +14,7 @@ describe("mcp: sessions of several gateways", () => {
       ...store,
       get: async (key) => {
         const entry = await store.get(key);
-        await one.delete(ID);
+        await one.delete(ID, "bob");
         return entry;
       },
     };
@@ -25,7 +25,7 @@ describe("mcp: sessions of several gateways", () => {
   it("are kept while any of them uses them", async () => {
     const store = memoryStore();
     await new SharedSessions(store, 60_000).add(ID, "bob");
-    const version = async () => (await store.get(`session/${ID}`))?.version;
+    const version = async () => (await store.get(`session/bob/${ID}`))?.version;
     const before = await version();
     const other = new SharedSessions(store, 60_000);
     expect(await other.has(ID, "bob")).to.equal(true);
