@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PluginScope } from "@claudeway/core";
+import type { Spend } from "./response-memory.js";
 import type { Shelf } from "./response-store.js";
 
 /** How many responses are kept; the oldest are removed first. */
@@ -21,12 +22,16 @@ export class FolderShelf implements Shelf {
     await rename(`${path}.new`, path);
   }
 
-  async take(number: string): Promise<Buffer | undefined> {
-    try {
-      return await readFile(this.#pathOf(number));
-    } catch (error) {
+  async take(number: string, spend: Spend = () => undefined): Promise<Buffer | undefined> {
+    const file = await open(this.#pathOf(number)).catch((error: unknown) => {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
       throw error;
+    });
+    try {
+      if (file !== undefined) spend((await file.stat()).size);
+      return await file?.readFile();
+    } finally {
+      await file?.close();
     }
   }
 

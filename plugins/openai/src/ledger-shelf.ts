@@ -1,6 +1,7 @@
 import { promisify } from "node:util";
 import { deflate, inflate } from "node:zlib";
 import { type PluginStore, Refusal, type StoreChange } from "@claudeway/core";
+import type { Spend } from "./response-memory.js";
 import type { Shelf } from "./response-store.js";
 
 const pack = promisify(deflate);
@@ -46,13 +47,18 @@ export class LedgerShelf implements Shelf {
     }
   }
 
-  async take(number: string): Promise<Buffer | undefined> {
+  async take(number: string, spend: Spend = () => undefined): Promise<Buffer | undefined> {
     const count = (await this.store.get(headKey(number)))?.value;
     if (typeof count !== "number") return undefined;
+    // At least this much; the rest is known once it is unpacked.
+    const packed = Math.floor((Math.max(0, count - 1) * PIECE * 3) / 4);
+    spend(packed);
     const pieces = await this.#pieces(number);
     // It is being deleted.
     if (pieces.length !== count) return undefined;
-    return unpack(Buffer.from(pieces.join(""), "base64"), { maxOutputLength: MAX_BYTES });
+    const json = await unpack(Buffer.from(pieces.join(""), "base64"), { maxOutputLength: MAX_BYTES });
+    spend(Math.max(0, json.length - packed));
+    return json;
   }
 
   async remove(number: string): Promise<void> {

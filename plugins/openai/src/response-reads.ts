@@ -1,13 +1,12 @@
 import { type Fields, invalid } from "@claudeway/chat";
 import { Refusal } from "@claudeway/core";
+import { MAX_READ_BYTES, type Spend } from "./response-memory.js";
 import { answerOf, itemsOf, numberIn, type ResponseStore, type StoredResponse } from "./response-store.js";
 
 /** How many stored responses a request may read: each is a file. */
 const MAX_RESPONSES = 1000;
 /** How many items of a request may refer to stored ones. */
 const MAX_REFERENCES = 5000;
-/** Bytes of the files, and of each item that is referred to: as much as the model API accepts in a request. */
-const MAX_BYTES = 32 * 1024 * 1024;
 
 interface KnownResponse {
   readonly stored: StoredResponse;
@@ -21,11 +20,15 @@ export class ResponseReads {
   #references = 0;
   #bytes = 0;
 
-  /** @param gone aborted when the client disconnects */
+  /**
+   * @param gone aborted when the client disconnects
+   * @param hold counts the bytes of the files, and of each item that is referred to, until the request is answered
+   */
   constructor(
     private readonly responses: Pick<ResponseStore, "get">,
     private readonly keyId: string,
     private readonly gone: AbortSignal,
+    private readonly hold: Spend,
   ) {}
 
   /** The item of an answer that an item of `input` refers to. */
@@ -70,8 +73,9 @@ export class ResponseReads {
 
   #spend(bytes: number, param: string): void {
     this.#bytes += bytes;
-    if (this.#bytes > MAX_BYTES)
-      throw invalid(param, `must lead to at most ${MAX_BYTES} bytes of stored responses`);
+    if (this.#bytes > MAX_READ_BYTES)
+      throw invalid(param, `must lead to at most ${MAX_READ_BYTES} bytes of stored responses`);
+    this.hold(bytes);
   }
 }
 

@@ -19,8 +19,7 @@ import type { OpenAIConfig } from "./config.js";
 import { readMessages } from "./messages.js";
 import { effortOf, idsIn, impossible } from "./request.js";
 import { messagesOf } from "./response-items.js";
-import { ResponseReads } from "./response-reads.js";
-import type { ResponseStore } from "./response-store.js";
+import type { ResponseReads } from "./response-reads.js";
 import { type ForcedFunction, readFunctions } from "./tools.js";
 
 /** A request for a response. */
@@ -41,24 +40,19 @@ const SCHEMA = "text.format.schema";
 /** As in OpenAI's API: it is stored and returned as it came. Lengths are in characters. */
 const METADATA = { pairs: 16, key: 64, value: 512 };
 
-/**
- * Reads the body of a request, with the chat that it continues.
- * @param gone aborted when the client disconnects
- */
+/** Reads the body of a request, with the chat that it continues. */
 export async function readResponseRequest(
   value: unknown,
   source: RequestSource<OpenAIConfig>,
-  responses: ResponseStore,
-  gone: AbortSignal,
+  reads: ResponseReads,
 ): Promise<ResponseRequest> {
-  const { keyId, config } = source;
+  const { config } = source;
   const body = fieldsAt(value, "the body");
   refuseImpossible(body);
   checkMetadata(optionalFields(body["metadata"], "metadata"));
   const { call, offered } = readFunctions(asChatTools(body), config.tools);
   const hasTools = call !== undefined || offered !== undefined;
   const previous = optionalText(body["previous_response_id"], "previous_response_id");
-  const reads = new ResponseReads(responses, keyId, gone);
   const input = await messagesOf(body["input"], (id) => reads.item(id));
   const before = previous === undefined ? [] : await reads.chat(previous);
   const instructions = optionalText(body["instructions"], "instructions");

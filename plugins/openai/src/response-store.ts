@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Fields, isFields } from "@claudeway/chat";
+import type { Spend } from "./response-memory.js";
 
 /** A response that was asked to be stored. */
 export interface StoredResponse {
@@ -43,7 +44,8 @@ export function answerOf({ output, body }: StoredResponse): Fields {
 /** Where responses are kept, each as one piece of JSON, by their numbers. */
 export interface Shelf {
   put(number: string, json: Buffer): Promise<void>;
-  take(number: string): Promise<Buffer | undefined>;
+  /** Undefined if there is none. */
+  take(number: string, spend?: Spend): Promise<Buffer | undefined>;
   remove(number: string): Promise<void>;
 }
 
@@ -51,31 +53,23 @@ export interface Shelf {
 export class ResponseStore {
   constructor(private readonly shelf: Shelf) {}
 
-  save(number: string, stored: StoredResponse): Promise<void> {
-    return this.shelf.put(number, Buffer.from(JSON.stringify(stored)));
+  save(number: string, { keyId, ...rest }: StoredResponse): Promise<void> {
+    // The key comes first: `get` compares it before it parses the rest.
+    return this.shelf.put(number, Buffer.from(JSON.stringify({ keyId, ...rest })));
   }
 
-  /**
-   * Undefined for an unknown id, or one of another key.
-   * @param spend is called with the size of what is stored before it is parsed, and may throw
-   */
-  async get(
-    keyId: string,
-    id: string,
-    spend: (bytes: number) => void = () => undefined,
-  ): Promise<StoredResponse | undefined> {
+  /** Undefined for an unknown id, or one of another key, which is not parsed. */
+  async get(keyId: string, id: string, spend?: Spend): Promise<StoredResponse | undefined> {
     const number = numberIn(id);
-    if (number === undefined) return undefined;
-    const json = await this.shelf.take(number);
-    if (json === undefined) return undefined;
-    spend(json.length);
-    const stored = storedIn(JSON.parse(json.toString()));
-    return stored?.keyId === keyId ? stored : undefined;
+    const json = number === undefined ? undefined : await this.shelf.take(number, spend);
+    const owner = Buffer.from(`{"keyId":${JSON.stringify(keyId)},`);
+    if (json?.subarray(0, owner.length).equals(owner) !== true) return undefined;
+    return storedIn(JSON.parse(json.toString()));
   }
 
   /** False for an unknown id, or one of another key. */
-  async delete(keyId: string, id: string): Promise<boolean> {
-    if ((await this.get(keyId, id)) === undefined) return false;
+  async delete(keyId: string, id: string, spend?: Spend): Promise<boolean> {
+    if ((await this.get(keyId, id, spend)) === undefined) return false;
     await this.shelf.remove(numberIn(id) ?? "");
     return true;
   }

@@ -31,6 +31,7 @@ describe("stored responses that a request reads", () => {
       },
       keyId,
       gone,
+      () => undefined,
     );
 
   /** Stores an answer with this text, after the one before it if that is named. */

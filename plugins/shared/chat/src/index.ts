@@ -5,7 +5,7 @@ export { calledBefore, resultOfBlocks, withCalls } from "./call-history.js";
 export type { ChatMessage } from "./chat-message.js";
 export { type ChatRequest, type ReadMessages, type RequestSource, toChatRequest } from "./chat-request.js";
 export { answerChat, type ChatRouteParts, keyOf, sourceOf, streamError } from "./chat-routes.js";
-export { type ChatFailure, errorIn, type StreamError } from "./failures.js";
+export { ChatFailure, errorIn, type StreamError } from "./failures.js";
 export {
   type Fields,
   fieldsAt,
