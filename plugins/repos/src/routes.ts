@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { type PathsObject, Refusal, type RouteContext, type RouteState } from "@claudeway/core";
 import Router from "@koa/router";
 import type { ReposConfig } from "./config.js";
@@ -25,7 +26,7 @@ export function repoRoutes({
     const remote = parseRemote(url, config);
     const request = { branch: parseBranch(branch), submodules: parseSubmodules(submodules) };
     try {
-      ctx.body = await syncs.sync(keyOf(ctx.state), remote, request);
+      ctx.body = await syncs.sync(keyOf(ctx.state), remote, request, whenGone(ctx.res));
     } catch (error) {
       if (!(error instanceof HostUnreachable)) throw error;
       ctx.status = 503;
@@ -40,10 +41,20 @@ export function repoRoutes({
   });
   router.delete("/*name", async (ctx) => {
     const { name = "" } = ctx.params;
-    if (!(await syncs.remove(keyOf(ctx.state), name))) throw new Refusal(404, "no such repository");
+    if (!(await syncs.remove(keyOf(ctx.state), name, whenGone(ctx.res))))
+      throw new Refusal(404, "no such repository");
     ctx.body = { deleted: true, repo: name };
   });
   return router;
+}
+
+/** Aborts when the connection closes. */
+function whenGone(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  // It may have closed already; there is no event for that.
+  if (response.destroyed) gone.abort();
+  else response.once("close", () => gone.abort());
+  return gone.signal;
 }
 
 function keyOf({ caller }: RouteState): string {

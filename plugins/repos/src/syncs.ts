@@ -4,6 +4,7 @@ import { type PluginScope, Refusal } from "@claudeway/core";
 import { Checkouts } from "./checkout.js";
 import type { ReposConfig } from "./config.js";
 import { type Git, GitError } from "./git.js";
+import { JoinedSync } from "./joined-sync.js";
 import type { Logins } from "./login.js";
 import { Mirror } from "./mirror.js";
 import { ModuleFolders } from "./modules.js";
@@ -45,8 +46,7 @@ export interface SyncParts {
   readonly signal: AbortSignal;
 }
 
-/** Syncs that wait for their place. */
-const MAX_WAITING = 50;
+const STOPPED = "the sync was stopped: the plugin was disabled";
 const BYTES_PER_MB = 1024 * 1024;
 
 /** Clones and updates each key's repositories. */
@@ -54,33 +54,41 @@ export class Syncs {
   readonly checkouts: Checkouts;
   readonly #modules: ModuleFolders;
   /** Syncs that run or wait, by key, repository and branch: a second request for the same joins the first. */
-  readonly #joined = new Map<string, Promise<Synced>>();
-  /** The last operation on each repository: they run one at a time. */
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #joined = new Map<string, JoinedSync<Synced>>();
+  /** Syncs and removals that run. */
+  readonly #running = new Set<Promise<unknown>>();
   readonly #places: Turnstile;
 
   constructor(private readonly parts: SyncParts) {
     this.checkouts = new Checkouts(parts.git, join(parts.reposDir, ".staging"));
     this.#modules = new ModuleFolders(this.checkouts);
-    this.#places = new Turnstile(parts.config.max_syncs, MAX_WAITING);
+    this.#places = new Turnstile(parts.config.max_syncs);
   }
 
-  /** Clones the repository for the key, or updates it. Rejects with a Refusal. */
-  async sync(keyId: string, remote: Remote, request: SyncRequest): Promise<Synced> {
+  /**
+   * Clones the repository for the key, or updates it. Rejects with a Refusal.
+   *
+   * @param gone aborted when the client disconnects: a sync that still waits is given up once all its clients have
+   */
+  sync(keyId: string, remote: Remote, request: SyncRequest, gone: AbortSignal): Promise<Synced> {
     if (request.submodules === true && !this.parts.config.submodules)
       throw new Refusal(403, "submodules must be allowed by [plugins.repos] submodules = true");
     const { branch, submodules } = request;
     const what = JSON.stringify([keyId, remote.url, branch ?? null, submodules ?? null]);
-    const running = this.#joined.get(what);
-    if (running !== undefined) return running;
-    const sync = this.#limited(keyId, remote, request).finally(() => this.#joined.delete(what));
+    const known = this.#joined.get(what);
+    if (known?.isJoinable === true) return known.join(gone);
+    const sync = new JoinedSync((left, begun) =>
+      this.#limited(keyId, remote, request, left, begun).finally(() => {
+        if (this.#joined.get(what) === sync) this.#joined.delete(what);
+      }),
+    );
     this.#joined.set(what, sync);
-    return sync;
+    return sync.join(gone);
   }
 
   /** Removes a repository with its files. False: the key has none of this name. */
-  async remove(keyId: string, name: string): Promise<boolean> {
-    return this.#alone(keyId, name, async () => {
+  async remove(keyId: string, name: string, gone: AbortSignal): Promise<boolean> {
+    return this.#alone(keyId, name, gone, async () => {
       const record = this.parts.records.get(keyId, name);
       if (record === undefined) return false;
       await this.checkouts.remove(record.path);
@@ -92,7 +100,7 @@ export class Syncs {
 
   /** Waits until the operations that run have ended. */
   async idle(): Promise<void> {
-    await Promise.allSettled(this.#last.values());
+    await Promise.allSettled(this.#running);
   }
 
   mirrorOf(record: Pick<RepoRecord, "keyId" | "name">): Mirror {
@@ -141,21 +149,24 @@ export class Syncs {
     return new Mirror(folder, git, { depth: config.depth, maxBytes });
   }
 
-  async #limited(keyId: string, remote: Remote, request: SyncRequest): Promise<Synced> {
+  async #limited(
+    keyId: string,
+    remote: Remote,
+    request: SyncRequest,
+    left: AbortSignal,
+    begun: () => void,
+  ): Promise<Synced> {
     this.#refuseName(keyId, remote.name);
-    const leave = await this.#places.enter();
-    if (leave === undefined)
-      throw new Refusal(429, "too many repositories are being synced", { retryAfterSecs: 10 });
     const { signal: off, config } = this.parts;
-    const timeout = AbortSignal.timeout(config.timeout_secs * 1000);
-    const signal = AbortSignal.any([off, timeout]);
-    try {
-      return await this.#alone(keyId, remote.name, () => this.#sync(keyId, remote, request, signal));
-    } catch (error) {
-      throw this.#refusalOf(error, timeout.aborted);
-    } finally {
-      leave();
-    }
+    return this.#alone(keyId, remote.name, left, async () => {
+      begun();
+      const timeout = AbortSignal.timeout(config.timeout_secs * 1000);
+      try {
+        return await this.#sync(keyId, remote, request, AbortSignal.any([off, timeout]));
+      } catch (error) {
+        throw this.#refusalOf(error, timeout.aborted);
+      }
+    });
   }
 
   #refusalOf(error: unknown, timedOut: boolean): unknown {
@@ -163,7 +174,7 @@ export class Syncs {
     const { timeout_secs, max_mb } = this.parts.config;
     if (timedOut) return new Refusal(408, `the sync did not finish within ${timeout_secs} s`);
     if (error.end === "limit") return new Refusal(413, `the repository must have at most ${max_mb} MB`);
-    if (error.end === "stopped") return new Refusal(409, "the sync was stopped: the plugin was disabled");
+    if (error.end === "stopped") return new Refusal(409, STOPPED);
     if (error.end === "unreachable") return new HostUnreachable(error.reason);
     return new Refusal(400, `git could not sync the repository: ${error.reason}`);
   }
@@ -270,17 +281,18 @@ export class Syncs {
       );
   }
 
-  /** Runs an operation on a repository after those that began before. */
-  async #alone<T>(keyId: string, name: string, run: () => Promise<T>): Promise<T> {
-    const id = `${keyId}\n${name}`;
-    const earlier = this.#last.get(id) ?? Promise.resolve();
-    const now = earlier.then(run, run);
-    this.#last.set(id, now);
-    try {
-      return await now;
-    } finally {
-      if (this.#last.get(id) === now) this.#last.delete(id);
+  /** Runs an operation on a repository once it has a place, after the earlier ones on it. `gone` ends the wait only. */
+  async #alone<T>(keyId: string, name: string, gone: AbortSignal, run: () => Promise<T>): Promise<T> {
+    const { signal: off } = this.parts;
+    const leave = await this.#places.enter({ keyId, alone: name }, AbortSignal.any([off, gone]));
+    if (leave === undefined) {
+      if (off.aborted) throw new Refusal(409, STOPPED);
+      if (gone.aborted) throw new Refusal(400, "the client disconnected");
+      throw new Refusal(429, "too many repositories are being synced", { retryAfterSecs: 10 });
     }
+    const running = run().finally(leave);
+    this.#running.add(running);
+    return running.finally(() => this.#running.delete(running));
   }
 }
 

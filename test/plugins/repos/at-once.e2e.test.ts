@@ -10,7 +10,7 @@ const FETCHES = /POST .*git-upload-pack/;
 describe("syncs at once", () => {
   let repos: ReposGateway;
   beforeEach(async () => {
-    repos = await ReposGateway.start({ max_syncs: 2 });
+    repos = await ReposGateway.start({ max_syncs: 4 });
   });
   afterEach(() => repos.close());
 

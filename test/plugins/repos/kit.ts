@@ -7,6 +7,23 @@ export interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
+/** The numbers from 0 to below the count. */
+export const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+/** Counts the answers with this status, as they arrive. */
+export function counted(answers: readonly Promise<Answer>[], wanted: number): () => number {
+  let count = 0;
+  for (const answer of answers) {
+    answer.then(
+      ({ status }) => {
+        if (status === wanted) count++;
+      },
+      () => undefined,
+    );
+  }
+  return () => count;
+}
+
 /** A gateway with the plugin, beside a host of repositories. */
 export class ReposGateway {
   private constructor(
