@@ -1,12 +1,12 @@
 import { setMaxListeners } from "node:events";
 import {
   type Claim,
-  GatewayError,
   type NewOwner,
   type NodeBook,
   type NodeRecord,
   type Ownership,
   type Place,
+  retryLater,
 } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
@@ -178,9 +178,7 @@ export class SessionClaims implements Ownership {
     if (found !== undefined) return found;
     const peer = emptiest(this.options.node);
     if (peer !== undefined) return { at: "elsewhere", node: addressOf(peer) };
-    throw new GatewayError("UNAVAILABLE", "this node is draining, and no other node takes sessions", {
-      headers: { "retry-after": String(RETRY_SECS) },
-    });
+    throw retryLater("this node is draining, and no other node takes sessions", RETRY_SECS);
   }
 
   #hold(sessionId: string, epoch: number, term: Term): Claim {

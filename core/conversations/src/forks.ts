@@ -7,6 +7,7 @@ import {
   GatewayError,
   type Ledger,
   type Ownership,
+  retryLater,
   type SessionRecord,
 } from "@claudeway/ports";
 import type { SessionForked } from "@claudeway/schemas";
@@ -46,9 +47,7 @@ export class SessionForks {
     const { keyId } = session;
     const own = this.#running.filter((one) => one === keyId);
     if (own.length >= MAX_PER_KEY || this.#running.length >= MAX_FORKS) {
-      throw new GatewayError("UNAVAILABLE", "too many sessions are being forked at once; try again", {
-        headers: { "retry-after": "1" },
-      });
+      throw retryLater("too many sessions are being forked at once; try again", 1);
     }
     this.#running = [...this.#running, keyId];
     try {

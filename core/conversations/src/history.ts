@@ -8,6 +8,7 @@ import {
   type Ledger,
   type PageQuery,
   type PromptText,
+  retryLater,
   type SessionRecord,
   type SpawnPlan,
   type TurnRecord,
@@ -105,9 +106,7 @@ export class SessionHistory {
   async #read<T>({ keyId }: SessionRecord, read: () => Promise<T>): Promise<T> {
     const own = this.#reading.filter((key) => key === keyId);
     if (own.length >= MAX_READS_PER_KEY || this.#reading.length >= MAX_READS) {
-      throw new GatewayError("UNAVAILABLE", "too many conversations are being read at once; try again", {
-        headers: { "retry-after": "1" },
-      });
+      throw retryLater("too many conversations are being read at once; try again", 1);
     }
     this.#reading.push(keyId);
     try {

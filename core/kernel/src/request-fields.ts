@@ -1,4 +1,10 @@
-import { clientError, GatewayError, type PluginFields, type TurnInfo } from "@claudeway/ports";
+import {
+  clientError,
+  type GatewayError,
+  type PluginFields,
+  retryLater,
+  type TurnInfo,
+} from "@claudeway/ports";
 import {
   explain,
   isObject,
@@ -139,10 +145,7 @@ export class RequestFields {
   #read(name: string, value: unknown, mayRemove: boolean): PluginFields[string] | null {
     const active = this.#fields.get(name);
     if (active === undefined) throw this.#unknown(name);
-    if (!active.running)
-      throw new GatewayError("UNAVAILABLE", `the plugin ${name} is not running`, {
-        headers: { "retry-after": "5" },
-      });
+    if (!active.running) throw retryLater(`the plugin ${name} is not running`, 5);
     return value === null && mayRemove ? null : active.field.read(value);
   }
 

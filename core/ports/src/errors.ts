@@ -33,6 +33,11 @@ export class GatewayError extends Error {
   }
 }
 
+/** 503: the client should ask again after so many seconds (`Retry-After`). */
+export function retryLater(message: string, secs: number): GatewayError {
+  return clientError("UNAVAILABLE", message, { headers: { "retry-after": String(secs) } });
+}
+
 /** Nothing of the request was begun here: it may be sent again, to this node or to another. */
 export class NotBegun extends GatewayError {}
 

@@ -1,5 +1,5 @@
 import { getHeapStatistics } from "node:v8";
-import { GatewayError } from "@claudeway/ports";
+import { type GatewayError, retryLater } from "@claudeway/ports";
 import { ByteBudget } from "./byte-budget.js";
 
 const SHARE_OF_HEAP = 0.4;
@@ -35,7 +35,5 @@ export class MemoryBudget {
 }
 
 function tooMany(): GatewayError {
-  return new GatewayError("UNAVAILABLE", "too many large requests or answers wait; try again", {
-    headers: { "retry-after": "5" },
-  });
+  return retryLater("too many large requests or answers wait; try again", 5);
 }

@@ -1,4 +1,4 @@
-import { GatewayError, type KeyPlace, type KeyPlaces, NotBegun } from "@claudeway/ports";
+import { type GatewayError, type KeyPlace, type KeyPlaces, NotBegun, retryLater } from "@claudeway/ports";
 import { PlacesOfKeys } from "./places-of-keys.js";
 
 /** A running turn's place. Leaving twice is harmless. */
@@ -248,9 +248,7 @@ const NO_PLACE: Place = { leave: () => undefined };
 
 /** The error for a turn that meets a full queue. */
 export function queueFull(size: number): GatewayError {
-  return new GatewayError("UNAVAILABLE", `the queue is full (${size} turns wait); try again later`, {
-    headers: { "retry-after": "5" },
-  });
+  return retryLater(`the queue is full (${size} turns wait); try again later`, 5);
 }
 
 /** The error for a turn that would begin while the gateway drains. */

@@ -1,5 +1,5 @@
 import { checkCaller, type Kernel, type Mount, type RequestInfo, switchOn } from "@claudeway/kernel";
-import { type Caller, clientError, GatewayError, toGatewayError } from "@claudeway/ports";
+import { type Caller, clientError, retryLater, toGatewayError } from "@claudeway/ports";
 import { either } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import Koa from "koa";
@@ -76,11 +76,7 @@ async function admitSender(kernel: Kernel, ctx: GatewayContext, path: string, ca
 
 async function toPlugin(ctx: GatewayContext, mount: Mount, parseJson: GatewayMiddleware): Promise<void> {
   const { path } = ctx;
-  if (!mount.running) {
-    throw new GatewayError("UNAVAILABLE", `the plugin ${mount.plugin} is not running`, {
-      headers: { "retry-after": "5" },
-    });
-  }
+  if (!mount.running) throw retryLater(`the plugin ${mount.plugin} is not running`, 5);
   const route = () =>
     belowPrefix(ctx, mount.prefix, () =>
       enterMount(mount, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router, path))),

@@ -1,5 +1,5 @@
 import { IncomingMessage } from "node:http";
-import { GatewayError } from "@claudeway/ports";
+import { GatewayError, retryLater } from "@claudeway/ports";
 import type { ByteBudget } from "@claudeway/scheduling";
 
 /** The limits of a body. */
@@ -96,7 +96,5 @@ function tooLarge({ limitBytes }: BodyBound): GatewayError {
 }
 
 function tooMany(): GatewayError {
-  return new GatewayError("UNAVAILABLE", "too many bodies are being read at once; try again", {
-    headers: { "retry-after": "1" },
-  });
+  return retryLater("too many bodies are being read at once; try again", 1);
 }

@@ -1,4 +1,4 @@
-import { type Decider, GatewayError, type GrantedCall, type Ledger } from "@claudeway/ports";
+import { type Decider, GatewayError, type GrantedCall, type Ledger, retryLater } from "@claudeway/ports";
 import type { ApprovalService } from "../approvals/approval-service.js";
 import { checkDecider, checkDecision } from "../approvals/deciding.js";
 import type { Resumption } from "./resumption.js";
@@ -88,11 +88,7 @@ export class ApprovedCalls {
     for (const { id } of waiting) await approvalService.decide(id, ALLOW, decider);
     await resumption.goOn(first.turnId);
     const turn = turns.get(first.turnId);
-    if (turn === undefined) {
-      throw new GatewayError("UNAVAILABLE", `the turn ${first.turnId} goes on later`, {
-        headers: { "retry-after": "5" },
-      });
-    }
+    if (turn === undefined) throw retryLater(`the turn ${first.turnId} goes on later`, 5);
     return turn;
   }
 }

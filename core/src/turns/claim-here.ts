@@ -1,4 +1,4 @@
-import { type Claim, clientError, Elsewhere, type Ownership } from "@claudeway/ports";
+import { type Claim, Elsewhere, type Ownership, retryLater } from "@claudeway/ports";
 
 /** Seconds after which a client may ask again for a session whose node does not answer. */
 const AWAY_RETRY_SECS = 5;
@@ -8,7 +8,5 @@ export async function claimHere(ownership: Ownership, sessionId: string): Promis
   const place = await ownership.claim(sessionId);
   if (place.at === "here") return place.claim;
   if (place.at === "elsewhere") throw new Elsewhere(place.node);
-  throw clientError("UNAVAILABLE", `the node ${place.node}, which has the session, does not answer`, {
-    headers: { "retry-after": String(AWAY_RETRY_SECS) },
-  });
+  throw retryLater(`the node ${place.node}, which has the session, does not answer`, AWAY_RETRY_SECS);
 }

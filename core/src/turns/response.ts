@@ -5,6 +5,7 @@ import {
   FencedError,
   GatewayError,
   type LostTask,
+  retryLater,
   type StopReason,
   type TurnAuditLine,
   type TurnEnd,
@@ -49,16 +50,12 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
   fenced: {
     end: "interrupted",
     message: "the node of this turn lost its place in the cluster",
-    error: new GatewayError("UNAVAILABLE", "this node lost its place in the cluster; ask for the turn", {
-      headers: { "retry-after": "5" },
-    }),
+    error: retryLater("this node lost its place in the cluster; ask for the turn", 5),
   },
   shutdown: {
     end: "interrupted",
     message: "the gateway is shutting down",
-    error: new GatewayError("UNAVAILABLE", "the gateway is shutting down", {
-      headers: { "retry-after": "10" },
-    }),
+    error: retryLater("the gateway is shutting down", 10),
   },
 };
 
@@ -66,9 +63,7 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
 const FENCED: Ending = {
   end: "lost",
   message: "the gateway lost the session to another node while the turn was running",
-  error: new GatewayError("UNAVAILABLE", "the gateway lost the session to another node; ask for the turn", {
-    headers: { "retry-after": "1" },
-  }),
+  error: retryLater("the gateway lost the session to another node; ask for the turn", 1),
 };
 
 /** The ending of a turn that the engine ran. */

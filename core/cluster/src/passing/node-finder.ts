@@ -1,12 +1,12 @@
 import {
   Elsewhere,
   type Exchange,
-  GatewayError,
   type LocalWork,
   type NodeAddress,
   type NodeRecord,
   type Ownership,
   type Place,
+  retryLater,
 } from "@claudeway/ports";
 import { isTask, type Need, sessionNeed } from "./destination.js";
 import { EmptierNode } from "./emptier.js";
@@ -89,7 +89,5 @@ export class NodeFinder {
 /** Throws UNAVAILABLE if the node is away. */
 export function addressOf(place: Exclude<Place, { readonly at: "here" }>): NodeAddress {
   if (place.at === "elsewhere") return place.node;
-  throw new GatewayError("UNAVAILABLE", `the node ${place.node}, which has this session, is away`, {
-    headers: { "retry-after": "5" },
-  });
+  throw retryLater(`the node ${place.node}, which has this session, is away`, 5);
 }

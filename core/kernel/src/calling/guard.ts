@@ -1,4 +1,4 @@
-import { GatewayError } from "@claudeway/ports";
+import { type GatewayError, retryLater } from "@claudeway/ports";
 import type { PluginServices } from "../capabilities.js";
 import type { PluginFaultCode } from "../fault-codes.js";
 import { describeSite, PluginFault, type TapSite } from "../faults.js";
@@ -124,9 +124,7 @@ export async function awaitTap(owner: TapOwner, site: TapSite, call: () => unkno
 
 /** 503 while a deciding plugin is not running. */
 export function unavailable(): GatewayError {
-  return new GatewayError("UNAVAILABLE", "a plugin that decides on this is not running; try again", {
-    headers: { "retry-after": "1" },
-  });
+  return retryLater("a plugin that decides on this is not running; try again", 1);
 }
 
 function followTelling(owner: TapOwner, site: TapSite, given: PromiseLike<unknown>): void {

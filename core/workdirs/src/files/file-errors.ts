@@ -1,4 +1,4 @@
-import { GatewayError } from "@claudeway/ports";
+import { GatewayError, retryLater } from "@claudeway/ports";
 import { codeOf } from "./folder.js";
 
 /** What a client gets for an error of the file system; undefined: a defect of ours. */
@@ -29,7 +29,7 @@ export function fileError(error: unknown): GatewayError | undefined {
       return new GatewayError("PAYLOAD_TOO_LARGE", "the file is too large for the file system");
     case "ENOSPC":
     case "EDQUOT":
-      return new GatewayError("UNAVAILABLE", "the disk is full", { headers: { "retry-after": "60" } });
+      return retryLater("the disk is full", 60);
     default:
       return undefined;
   }

@@ -1,4 +1,4 @@
-import { GatewayError } from "@claudeway/ports";
+import { retryLater } from "@claudeway/ports";
 
 /** Files of one key that are sent or received at once, and of all keys. Each holds a file open, and a connection. */
 const MAX_PER_KEY = 16;
@@ -13,9 +13,7 @@ export class TransferSlots {
   take(keyId: string): () => void {
     const own = this.#held.get(keyId) ?? 0;
     if (own >= MAX_PER_KEY || this.#together >= MAX_TOGETHER) {
-      throw new GatewayError("UNAVAILABLE", "too many files are being transferred at once; try again", {
-        headers: { "retry-after": "1" },
-      });
+      throw retryLater("too many files are being transferred at once; try again", 1);
     }
     this.#held.set(keyId, own + 1);
     this.#together++;
