@@ -85,16 +85,13 @@ export class TurnCalls implements CallDecider {
   }
 
   async decide(call: AskedCall): Promise<CallAnswer> {
+    const { parkedApproval, log, turn } = this.options;
     try {
-      const { parkedApproval } = this.options;
       if (parkedApproval?.toolUseId === call.toolUseId && !this.#delivered)
         return await this.#deliver(call, parkedApproval);
       return await this.#answer(call);
     } catch (error) {
-      this.options.log.error(
-        { err: error, turn_id: this.options.turn.id },
-        "a tool call could not be decided",
-      );
+      log.error({ err: error, turn_id: turn.id }, "a tool call could not be decided");
       this.#closed.add(call.toolUseId);
       return { answer: "deny", message: BROKEN };
     }
@@ -103,8 +100,8 @@ export class TurnCalls implements CallDecider {
   async #deliver(asked: AskedCall, decided: Approval): Promise<CallAnswer> {
     this.#delivered = true;
     if (!keyMayDecide(decided.deciders)) this.#closed.add(asked.toolUseId);
-    const answer = await this.#unlessRefused(asked, answerOf(decided));
     await this.options.deliver(asked.signal);
+    const answer = await this.#unlessRefused(asked, answerOf(decided));
     this.options.emit({ type: "permission_resolved", approval: decided });
     return answer;
   }

@@ -93,7 +93,8 @@ export class TurnPreparation {
       emit: (event) => (event.type === "question" ? events.report(event) : events.emit(event)),
       questionsWaitSecs,
       slot,
-      deliver: (gone) => untilWritten(() => recorder.unpark(), gone, log.child({ turn_id: request.info.id })),
+      deliver: (gone) =>
+        untilWritten(() => recorder.unpark(gone), gone, log.child({ turn_id: request.info.id })),
       closing,
     });
   }

@@ -184,8 +184,9 @@ export class TurnRecorder {
     this.#ended = true;
   }
 
-  /** Records that the decision on the parked call or the request to continue, is about to reach the CLI. */
-  async unpark(): Promise<void> {
+  /** Records that the decision on the parked call or the request to continue is about to reach the CLI, unless that is `gone`. */
+  async unpark(gone?: AbortSignal): Promise<void> {
+    gone?.throwIfAborted();
     await this.records.ledger.turns.unpark(this.turn.info.id);
     this.#unparked = true;
   }

@@ -109,17 +109,38 @@ describe("a turn whose call was decided", () => {
     expect(await ledger.turns.parked((await ledger.turns.get(id))?.sessionId ?? "")).to.deep.equal([]);
   });
 
-  it("stays parked if it is stopped by a shutdown while the decision can't be passed on", async () => {
+  it("has its call denied by a rule that was added while the ledger failed", async () => {
     engine.asks = true;
     let failures = 0;
-    ledger.turns.unpark = async () => {
+    const { unpark } = ledger.turns;
+    ledger.turns.unpark = async (turnId) => {
+      if (failures++ === 0) throw new LedgerError("ledger: away", {}, true);
+      await unpark(turnId);
+    };
+    kit.kernel?.hooks.approve.tap("rules", () =>
+      failures > 0 ? { verdict: "deny", message: "not any more" } : { verdict: "allow" },
+    );
+    await services.resumption.goOn(await decided(await newSessionOf(services)));
+    await eventually("the call is answered", () => engine.answers.length === 1);
+    expect(engine.answers).to.deep.equal([{ answer: "deny", message: "not any more" }]);
+  });
+
+  it("stays parked if it is stopped by a shutdown while the decision can't be passed on", async () => {
+    engine.asks = true;
+    const { unpark } = ledger.turns;
+    let failures = 0;
+    let isClosing = false;
+    ledger.turns.unpark = async (turnId) => {
       failures += 1;
-      throw new LedgerError("ledger: away", {}, true);
+      if (!isClosing) throw new LedgerError("ledger: away", {}, true);
+      await unpark(turnId);
     };
     const id = await decided(await newSessionOf(services));
     await services.resumption.goOn(id);
     const turn = await runningTurn(id);
     await eventually("the decision can't be passed on", () => failures > 0);
+    // From now on the ledger answers, but the CLI is gone.
+    isClosing = true;
     services.closeTurns();
     services.turns.stopAll("shutdown");
     expect((await turn.ended).outcome.end).to.equal("parked");
