@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import { RawClient } from "./raw-client.js";
+import { withoutStartReport } from "./start-report.js";
 
 const HEAD = `POST /task HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEYS.admin}\r\nContent-Type: application/json\r\n`;
 const BODY_BYTES = 65_536;
@@ -48,7 +49,7 @@ describe("the edge", () => {
     expect(memory(gateway) - quiet.memory, "MB more").to.be.below(150);
   });
   after(async () => {
-    const said = gateway.stderr;
+    const said = withoutStartReport(gateway.stderr);
     await gateway.dispose();
     expect(said, "nothing of this is a fault of the gateway's").to.equal("");
   });
