@@ -124,7 +124,7 @@ export class Gateway {
         openRoutes: (ctx) => this.#openRoutes(ctx),
       }),
     );
-    app.use(holdAnswers(this.services.memory));
+    app.use(holdAnswers(this.services.answers));
     app.use(requestHook(kernel));
     app.use(boundBodies((ctx) => this.#bodies.of(ctx), this.#reading));
     if (passing !== undefined) app.use(passOn(passing, routes));

@@ -85,6 +85,7 @@ export class Services {
   readonly ledgerWatch: LedgerWatch;
   readonly queue: TurnQueue;
   readonly memory = new MemoryBudget();
+  readonly answers = new MemoryBudget();
   readonly turns: RunningTurns;
   readonly sessions: Sessions;
   readonly history: SessionHistory;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
+import { RawClient } from "./raw-client.js";
 
 /** 5 MiB as UTF-8, and in memory. */
 const BIG = "x".repeat(5 * 1024 * 1024);
@@ -22,7 +23,8 @@ describe("large requests that wait", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({
-      config: "[engine]\nmax_running = 1\nspares = 0\n[plugins.openai]\nenabled = true\n",
+      config:
+        "[engine]\nmax_running = 1\nspares = 0\n[plugins.openai]\nenabled = true\n[plugins.swagger]\nenabled = true\n",
       env: { NODE_OPTIONS: "--max-old-space-size=256", IS_SANDBOX: "1" },
     });
     // The only place is taken.
@@ -92,6 +94,19 @@ describe("large requests that wait", () => {
       leave();
     });
   }
+
+  it("may also be small ones for large answers that are not read: the gateway lives, and answers others", async () => {
+    const path = "/openapi.json";
+    const document = await fetch(gateway.url + path);
+    const { length } = await document.text();
+    // Their answers are far more than a heap of 256 MB holds.
+    const count = Math.ceil((600 * 1024 * 1024) / length);
+    const client = await RawClient.open(gateway.url);
+    client.pause();
+    await client.sendWhole(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(count));
+    for (let n = 0; n < 10; n++) expect((await fetch(gateway.url + path)).status).to.equal(200);
+    client.leave();
+  });
 
   it("are refused where they would fill the gateway's memory, although their clients have gone", async () => {
     expect(await fill("/task/stream", { prompt: BIG, detach: true }, leave)).to.be.within(3, 20);

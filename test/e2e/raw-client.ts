@@ -61,6 +61,11 @@ export class RawClient {
     return sent;
   }
 
+  /** Reads nothing more. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   /** Goes away without a word, in the middle of whatever it is. */
   leave(): void {
     this.#socket.resetAndDestroy();

@@ -1,4 +1,4 @@
-import { type ServerResponse, STATUS_CODES } from "node:http";
+import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Mount } from "@claudeway/kernel";
 import { GatewayError, toGatewayError } from "@claudeway/ports";
@@ -26,12 +26,17 @@ export function refuse(ctx: GatewayContext, error: GatewayError, log: Logger): P
 
 const REFUSED = Promise.resolve();
 
+/** What a route has said of its body, which the error replaces. */
+const OF_A_BODY = ["content-encoding", "content-disposition", "etag", "last-modified"];
+
 export function sendError(ctx: GatewayContext, error: GatewayError, log: Logger): void {
   ctx.status = error.status;
   // A request that is not valid HTTP has no destination.
   const mount: Mount | undefined = ctx.state.destination?.mount;
   if (!ctx.res.headersSent) {
-    setHeaders(ctx.res, error.options.headers);
+    for (const name of OF_A_BODY) ctx.res.removeHeader(name);
+    // As `ctx.set` does, without the lists that it makes of them.
+    for (const [name, value] of Object.entries(error.options.headers ?? {})) ctx.res.setHeader(name, value);
     if (error.status === 401 && mount !== undefined) challenge(ctx, mount, log);
   }
   sendJson(ctx, mount?.errors === undefined ? errorView(error) : bodyOf(mount, error, log));
@@ -61,11 +66,6 @@ function challenge(ctx: GatewayContext, { challenge: ask, enter, plugin }: Mount
   } catch (failure) {
     log.error({ err: failure, plugin }, `plugin ${plugin}: challenge failed`);
   }
-}
-
-/** As `ctx.set` does, without the lists that it makes of them. */
-function setHeaders(res: ServerResponse, headers: Readonly<Record<string, string>> = {}): void {
-  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
 }
 
 /** The body of an error response. */

@@ -1,5 +1,4 @@
 import type { ServerResponse } from "node:http";
-import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { IncomingRequest } from "./incoming.js";
 
@@ -14,8 +13,11 @@ interface Exchange {
 }
 
 interface Connection {
+  readonly socket: Duplex;
   /** In the order of the requests. */
   readonly open: Exchange[];
+  /** The one that was handed over last; those behind it wait. */
+  begun: Exchange | undefined;
   /** Called when nothing is open any more. */
   answered: (() => void) | undefined;
   /** The request that was last answered before all of it had come, and the timer that hangs up on its client. */
@@ -23,30 +25,51 @@ interface Connection {
   hangUp?: NodeJS.Timeout;
 }
 
-/** The unfinished requests of each connection; there are several if the client uses pipelining. */
+/**
+ * The unfinished requests of each connection. Where a client does not wait for answers (pipelining), they are handed over one by
+ * one: those of one connection could otherwise fill the memory with what they make, all at the same time.
+ */
 export class Exchanges {
   readonly #connections = new WeakMap<Duplex, Connection>();
   #waiting = 0;
 
-  constructor(private readonly maxWaiting = MAX_WAITING) {}
+  constructor(
+    private readonly receive: (request: IncomingRequest, response: ServerResponse) => void,
+    private readonly maxWaiting = MAX_WAITING,
+  ) {}
 
-  /** False: too many requests wait already, and this one's connection is closed. */
-  begin(request: IncomingRequest, response: ServerResponse): boolean {
-    const { socket } = request;
-    const connection = this.#of(socket);
-    const waits = connection.open.push({ request, response }) > 1 ? 1 : 0;
-    this.#waiting += waits;
-    if (waits > 0 && this.#waiting > this.maxWaiting) socket.destroy();
+  /** Hands the request over now, or after those before it on its connection. If too many wait, the connection is closed. */
+  begin(request: IncomingRequest, response: ServerResponse): void {
+    const connection = this.#of(request.socket);
+    forgetOver(connection);
+    const exchange = { request, response };
+    connection.open.push(exchange);
+    // It has the socket once the answer before it has been sent.
+    if (connection.open.length === 1 && response.socket !== null) this.#handOver(connection, exchange);
+    else if (++this.#waiting > this.maxWaiting) request.socket.destroy();
+  }
+
+  #handOver(connection: Connection, exchange: Exchange): void {
+    connection.begun = exchange;
+    const { request, response } = exchange;
     // It closes once; `once` would cost an object and a function more.
-    response.on("close", () => {
-      this.#waiting -= waits;
-      forgetOver(connection);
-      // A client that already has its response (too large, no key) has no reason to continue sending.
-      if (!request.complete && !socket.destroyed) hangUpUnless(connection, request, socket);
-      if (socket.destroyed || connection.open.length === 0) connection.answered?.();
-      request.whenOver?.();
-    });
-    return !socket.destroyed;
+    response.on("close", () => this.#over(connection, request));
+    this.receive(request, response);
+  }
+
+  #over(connection: Connection, request: IncomingRequest): void {
+    // That of the request is gone if its route stopped reading it.
+    const { socket } = connection;
+    forgetOver(connection);
+    // A client that already has its response (too large, no key) has no reason to continue sending.
+    if (!request.complete && !socket.destroyed) hangUpUnless(connection, request);
+    if (socket.destroyed || connection.open.length === 0) connection.answered?.();
+    request.whenOver?.();
+    const [next] = connection.open;
+    // What comes behind the last answer of a connection gets none.
+    if (next === undefined || next === connection.begun || !socket.writable) return;
+    this.#waiting--;
+    this.#handOver(connection, next);
   }
 
   any(socket: Duplex): boolean {
@@ -87,11 +110,13 @@ export class Exchanges {
   #of(socket: Duplex): Connection {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
-    const connection: Connection = { open: [], answered: undefined };
+    const connection: Connection = { socket, open: [], begun: undefined, answered: undefined };
     this.#connections.set(socket, connection);
     socket.once("close", () => {
       clearTimeout(connection.hangUp);
-      closeWaiting(connection);
+      this.#waiting -= connection.open.filter((exchange) => exchange !== connection.begun).length;
+      connection.open.length = 0;
+      connection.answered?.();
     });
     return connection;
   }
@@ -102,18 +127,11 @@ function forgetOver({ open }: Connection): void {
   while (open[0] !== undefined && isOver(open[0])) open.shift();
 }
 
-/** Closes the connection unless all of the request comes, its last. One that was refused has no socket any more. */
-function hangUpUnless(connection: Connection, late: IncomingRequest, socket: Duplex): void {
+/** Closes the connection unless all of the request comes, its last. */
+function hangUpUnless(connection: Connection, late: IncomingRequest): void {
   connection.late = late;
-  const check = () => connection.late?.complete || socket.destroy();
+  const check = () => connection.late?.complete || connection.socket.destroy();
   connection.hangUp = connection.hangUp?.refresh() ?? setTimeout(check, LINGER_MS);
-}
-
-/** Closes the responses that waited for others on a connection that has closed: Node closes only the first. */
-function closeWaiting({ open }: Connection): void {
-  for (const { response } of open) {
-    if (response.socket === null && !response.writableFinished) response.assignSocket(new Socket().destroy());
-  }
 }
 
 /** Calls `over` once the response has closed, also if it has already: there is no second event. */

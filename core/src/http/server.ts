@@ -1,11 +1,5 @@
 import { readFileSync } from "node:fs";
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers/promises";
@@ -47,12 +41,11 @@ export interface Handlers {
 /** Creates Node's server. Requests that Node would refuse by itself get the gateway's own error responses. */
 export function createHttpServer(handlers: Handlers, limits: Limits, stalledMs = STALLED_MS): Server {
   const headersTimeout = limits.header_secs * 1000;
-  const exchanges = new Exchanges();
-  const begin = (request: IncomingRequest, response: ServerResponse) => {
-    if (!exchanges.begin(request, response)) return;
+  const exchanges = new Exchanges((request, response) => {
     request.refusal = problemOf(request);
     handlers.request(request, response);
-  };
+  });
+  const begin = exchanges.begin.bind(exchanges);
   const server = createServer(
     {
       IncomingMessage: IncomingRequest,

@@ -201,10 +201,8 @@ class TaskSocket {
 
   open(): void {
     const { client } = this;
-    const late = setTimeout(
-      () => this.#fail(`no task within ${FIRST_MESSAGE_MS / 1000} s`),
-      FIRST_MESSAGE_MS,
-    );
+    const giveUp = () => this.#fail(`no task within ${FIRST_MESSAGE_MS / 1000} s`);
+    const late = setTimeout(giveUp, FIRST_MESSAGE_MS);
     const pings = setInterval(() => this.#ping(), PING_MS);
     client.on("pong", () => {
       this.#alive = true;
@@ -234,13 +232,12 @@ class TaskSocket {
       held = 0;
     };
     const onData = (chunk: Buffer) => {
-      if (budget.take(chunk.length)) {
-        held += chunk.length;
-        return;
+      if (budget.take(chunk.length)) held += chunk.length;
+      else {
+        socket.off("data", onData);
+        this.#fail("too many bodies are being read at once; try again");
+        lingerOn(socket);
       }
-      socket.off("data", onData);
-      this.#fail("too many bodies are being read at once; try again");
-      lingerOn(socket);
     };
     socket.on("data", onData).once("close", giveBack);
     this.client.on("message", giveBack).on("ping", giveBack).on("pong", giveBack);

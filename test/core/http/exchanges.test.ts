@@ -8,19 +8,25 @@ import { eventually } from "../../e2e/poll.js";
 import { RawClient } from "../../e2e/raw-client.js";
 
 const MAX_WAITING = 10;
-const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+const ask = (path: string, more = "") => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
 
 describe("requests that wait behind others on their connection", () => {
   let server: Server;
   let url: string;
-  let begun = 0;
+  let arrived = 0;
+  let begun: string[] = [];
+  let answer: (() => void)[] = [];
   const clients: RawClient[] = [];
 
   before(async () => {
-    const exchanges = new Exchanges(MAX_WAITING);
+    const exchanges = new Exchanges((request, response) => {
+      begun.push(request.url ?? "");
+      if (request.url === "/held") answer.push(() => response.end("held"));
+      else response.end(request.url);
+    }, MAX_WAITING);
     server = createServer({ IncomingMessage: IncomingRequest }, (request, response) => {
-      // None is answered.
-      if (exchanges.begin(request, response)) begun++;
+      arrived++;
+      exchanges.begin(request, response);
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
@@ -28,80 +34,126 @@ describe("requests that wait behind others on their connection", () => {
     url = `http://127.0.0.1:${address.port}`;
   });
   beforeEach(() => {
-    begun = 0;
+    [arrived, begun, answer] = [0, [], []];
   });
-  afterEach(() => {
+  afterEach(async () => {
     for (const client of clients.splice(0)) client.leave();
+    await eventually("that the server sees it", async () => (await connections()) === 0);
   });
   after(() => server.close());
 
-  async function ask(count: number): Promise<RawClient> {
+  async function send(requests: string): Promise<RawClient> {
     const client = await RawClient.open(url);
     clients.push(client);
-    client.send(REQUEST.repeat(count));
+    client.send(requests);
     return client;
   }
+  const held = (count: number) => send(ask("/held").repeat(count));
+  const connections = () =>
+    new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));
+  const endHeld = () => {
+    for (const end of answer.splice(0)) end();
+  };
+
+  it("begin once those before them are answered, in their order", async () => {
+    const client = await send(ask("/held") + ask("/one") + ask("/two"));
+    await eventually("all of them", () => arrived === 3);
+    expect(begun).to.deep.equal(["/held"]);
+    endHeld();
+    await eventually("the answers", () => client.received.includes("/two"));
+    expect(begun).to.deep.equal(["/held", "/one", "/two"]);
+    expect(client.received.match(/\r\n\r\n\S+?(?=HTTP|$)/g)?.map((body) => body.trim())).to.deep.equal([
+      "held",
+      "/one",
+      "/two",
+    ]);
+  });
+
+  it("never begin if their client leaves, or the answer before them is the connection's last", async () => {
+    const client = await held(3);
+    await eventually("all of them", () => arrived === 3);
+    client.leave();
+    await eventually("that the server sees it", async () => (await connections()) === 0);
+    const last = await send(ask("/held", "Connection: close\r\n") + ask("/one"));
+    await eventually("the last", () => begun.length === 2);
+    for (const end of answer.splice(1)) end();
+    await last.closed;
+    expect(begun).to.deep.equal(["/held", "/held"]);
+  });
 
   it("are bounded for all clients together: the connection with one too many is closed", async () => {
-    const first = await ask(MAX_WAITING);
-    await eventually("the first requests", () => begun === MAX_WAITING);
-    const second = await ask(50);
+    const first = await held(MAX_WAITING);
+    await eventually("the first requests", () => arrived === MAX_WAITING);
+    const second = await held(50);
     await second.closed;
-    expect(begun).to.equal(MAX_WAITING + 2);
+    expect(begun.length).to.equal(2);
     expect(first.isClosed).to.equal(false);
   });
 
-  it("no longer count once their client has left", async () => {
+  it("no longer count once their client has left, or they have begun", async () => {
     for (let time = 1; time <= 5; time++) {
-      const client = await ask(MAX_WAITING + 1);
-      await eventually("every request", () => begun === time * (MAX_WAITING + 1));
+      const client = await held(MAX_WAITING + 1);
+      await eventually("every request", () => arrived === time * (MAX_WAITING + 1));
       client.leave();
-      await client.closed;
       await eventually("that the server sees it", async () => (await connections()) === 0);
     }
+    for (let time = 1; time <= 3; time++) {
+      const client = await held(MAX_WAITING + 1);
+      const answers = () => client.received.split("HTTP/1.1 200").length - 1;
+      await eventually("every answer", () => {
+        endHeld();
+        return answers() === MAX_WAITING + 1;
+      });
+    }
   });
-
-  async function connections(): Promise<number> {
-    return new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
-  }
 });
 
 describe("the open requests of connections", () => {
   let looks = 0;
+  let begun: IncomingRequest[] = [];
+  beforeEach(() => {
+    [looks, begun] = [0, []];
+  });
 
-  function begin(exchanges: Exchanges, socket: Socket): { begun: boolean; end: () => void } {
-    const request = new IncomingRequest(socket);
-    request.complete = true;
-    const response = new ServerResponse(request);
-    let over = false;
-    const look = () => {
-      looks++;
-      return over;
-    };
-    Object.defineProperty(response, "writableFinished", { get: look });
-    const begun = exchanges.begin(request, response);
-    const end = () => {
-      over = true;
-      response.emit("close");
-    };
-    return { begun, end };
+  /** Requests that arrive as Node gives them: the first response of a connection has its socket. */
+  function arrive(exchanges: Exchanges, socket: Socket, count = 1): (() => void)[] {
+    const responses = Array.from({ length: count }, () => {
+      const request = new IncomingRequest(socket);
+      request.complete = true;
+      return { request, response: new ServerResponse(request), over: false };
+    });
+    responses[0]?.response.assignSocket(socket);
+    for (const one of responses) {
+      const look = () => {
+        looks++;
+        return one.over;
+      };
+      Object.defineProperty(one.response, "writableFinished", { get: look });
+      exchanges.begin(one.request, one.response);
+    }
+    return responses.map((one, index) => () => {
+      one.over = true;
+      one.response.detachSocket(socket);
+      responses[index + 1]?.response.assignSocket(socket);
+      one.response.emit("close");
+    });
   }
 
   it("where too many wait, cost only the connection its place that has one too many", () => {
-    const exchanges = new Exchanges(1);
+    const exchanges = new Exchanges((request) => begun.push(request), 1);
     const [crowd, alone] = [new Socket(), new Socket()];
-    const begun = [crowd, crowd, crowd, alone].map((socket) => begin(exchanges, socket).begun);
-    expect(begun).to.deep.equal([true, true, false, true]);
+    arrive(exchanges, crowd, 3);
+    arrive(exchanges, alone);
+    expect(begun.map(({ socket }) => socket)).to.deep.equal([crowd, alone]);
     expect([crowd.destroyed, alone.destroyed]).to.deep.equal([true, false]);
   });
 
   it("are forgotten one by one, without a look at all the others", () => {
-    looks = 0;
-    const exchanges = new Exchanges();
+    const exchanges = new Exchanges((request) => begun.push(request));
     const socket = new Socket();
-    const requests = Array.from({ length: 1000 }, () => begin(exchanges, socket));
-    for (const { end } of requests) end();
+    for (const end of arrive(exchanges, socket, 1000)) end();
     expect(exchanges.any(socket)).to.equal(false);
-    expect(looks).to.be.at.most(3000);
+    expect(begun.length).to.equal(1000);
+    expect(looks).to.be.at.most(5000);
   });
 });
