@@ -75,7 +75,7 @@ describe("places of chats", () => {
     }
     expect(await outdated()).to.deep.equal([]);
     await reach("a", "t2", "a2");
-    await places.begin("d", "bob", "sonnet");
+    expect(await places.begin("d", "bob", "sonnet")).to.equal(true);
     expect(await outdated()).to.deep.equal(["b"]);
     now += 1000;
     expect(await outdated()).to.have.members(["b", "c"]);
@@ -83,7 +83,7 @@ describe("places of chats", () => {
 
   it("are not noted for a session that the full store has no note of", async () => {
     const full = new ChatPlaces({ ...store, set: async () => ({ ok: false, reason: "full" }) }, LIMITS);
-    await full.begin("s", "bob", "sonnet");
+    expect(await full.begin("s", "bob", "sonnet")).to.equal(false);
     expect(await places.reach({ sessionId: "s", turnId: "t1" }, ["h"])).to.equal(false);
     expect(await places.find("h")).to.equal(undefined);
   });

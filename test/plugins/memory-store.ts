@@ -29,3 +29,24 @@ export function memoryStore(options: PluginStoreOptions = {}): PluginStore {
   };
   return openPluginStore(book, "test", options);
 }
+
+/** A store that is full with this many entries. */
+export function smallStore(maxEntries: number): PluginStore {
+  const store = memoryStore();
+  const count = async () => {
+    let entries = 0;
+    let after: string | undefined;
+    do {
+      const page = await store.list("", after === undefined ? {} : { after });
+      entries += page.entries.length;
+      after = page.next;
+    } while (after !== undefined);
+    return entries;
+  };
+  const write: PluginStore["write"] = async (changes) => {
+    const added = changes.filter((change) => "value" in change).length;
+    const isFull = added > 0 && (await count()) + added > maxEntries;
+    return isFull ? { ok: false, reason: "full" } : store.write(changes);
+  };
+  return { ...store, write, set: (key, value, options = {}) => write([{ ...options, key, value }]) };
+}

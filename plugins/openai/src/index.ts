@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { openChat } from "@claudeway/chat";
-import { definePlugin, type PluginScope } from "@claudeway/core";
+import { definePlugin, type PluginScope, type PluginStore } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import type { OpenAIConfig } from "./config.js";
 import { errorBody } from "./error-body.js";
 import { FolderShelf } from "./folder-shelf.js";
-import { LedgerShelf } from "./ledger-shelf.js";
+import { LedgerShelf, storeBesideResponses } from "./ledger-shelf.js";
 import { OPENAI_PATHS } from "./openapi.js";
 import { ResponseStore, type Shelf } from "./response-store.js";
 import { openaiRoutes } from "./routes.js";
@@ -17,9 +17,10 @@ export default definePlugin<OpenAIConfig, "turns" | "control">({
   needs: ["turns", "control"],
   apply(kernel, config) {
     const { control, log } = kernel;
-    const chats = openChat(kernel, config);
     const maxAgeMs = config.conversations.max_age_hours * 3_600_000;
-    const responses = new ResponseStore(shelfOf(kernel, maxAgeMs));
+    const { shelf, store } = shelfOf(kernel, maxAgeMs);
+    const chats = openChat(kernel, config, store);
+    const responses = new ResponseStore(shelf);
     kernel.mount("/v1", openaiRoutes({ config, chats, control, responses, log }), {
       errors: errorBody,
       openapi: OPENAI_PATHS,
@@ -30,9 +31,14 @@ export default definePlugin<OpenAIConfig, "turns" | "control">({
   },
 });
 
-function shelfOf(kernel: PluginScope, maxAgeMs: number): Shelf {
-  if (kernel.shared) return new LedgerShelf(kernel.store, maxAgeMs);
+/** Where responses are kept, and the store that is left for chats. */
+function shelfOf(kernel: PluginScope, maxAgeMs: number): { shelf: Shelf; store: PluginStore } {
+  const { store } = kernel;
+  if (kernel.shared) {
+    const shelf = new LedgerShelf(store, maxAgeMs);
+    return { shelf, store: storeBesideResponses(store, shelf) };
+  }
   const folder = new FolderShelf(join(kernel.storage, "responses"), maxAgeMs);
   folder.sweep(kernel);
-  return folder;
+  return { shelf: folder, store };
 }

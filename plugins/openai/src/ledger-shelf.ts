@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { deflate, inflate } from "node:zlib";
-import { type PluginStore, Refusal, type StoreChange } from "@claudeway/core";
+import { type PluginStore, Refusal, type StoreChange, type StoreResult } from "@claudeway/core";
 import type { Spend } from "./response-memory.js";
 import type { Shelf } from "./response-store.js";
 
@@ -39,7 +39,8 @@ export class LedgerShelf implements Shelf {
     changes.push({ key: headKey(number), value: count, ttlMs });
     try {
       for (let from = 0; from < changes.length; from += PIECES_AT_ONCE)
-        await this.#write(number, changes.slice(from, from + PIECES_AT_ONCE));
+        if (!(await this.write(changes.slice(from, from + PIECES_AT_ONCE), number)).ok)
+          throw new Refusal(409, "too many responses are stored at once");
     } catch (error) {
       // What is there already is of no use, and would take room until it is too old.
       await this.#delete(changes.map(({ key }) => key)).catch(() => undefined);
@@ -67,21 +68,23 @@ export class LedgerShelf implements Shelf {
     await this.#delete([headKey(number), ...Array.from({ length: count }, (_, n) => pieceKey(number, n))]);
   }
 
-  /** Writes pieces of a response; where the store is full, the oldest others make room. */
-  async #write(number: string, changes: readonly StoreChange[]): Promise<void> {
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if ((await this.store.write(changes)).ok) return;
-      await this.#delete(await this.#oldestBeside(number));
+  /** Writes like the store itself, but where that is full, the oldest responses make room, except the one with this number. */
+  async write(changes: readonly StoreChange[], number?: string): Promise<StoreResult> {
+    for (let tries = 1; ; tries++) {
+      const result = await this.store.write(changes);
+      if (result.ok || result.reason !== "full" || tries === MAX_TRIES) return result;
+      const oldest = await this.#oldestBeside(number);
+      if (oldest.length === 0) return result;
+      await this.#delete(oldest);
     }
-    throw new Refusal(409, "too many responses are stored at once");
   }
 
   /** Keys of the oldest responses but this one: a long turn may have the oldest number when its response is stored. */
-  async #oldestBeside(number: string): Promise<readonly string[]> {
-    const own = headKey(number);
+  async #oldestBeside(number: string | undefined): Promise<readonly string[]> {
     const first = await this.#keysAfter();
-    const others = first.filter((key) => !key.startsWith(own));
-    return others.length > 0 || first.length === 0 ? others : this.#keysAfter(pieceKey(number, MAX_PIECES));
+    if (number === undefined) return first;
+    const others = first.filter((key) => !key.startsWith(headKey(number)));
+    return others.length > 0 ? others : this.#keysAfter(pieceKey(number, MAX_PIECES));
   }
 
   async #keysAfter(after = ALL): Promise<readonly string[]> {
@@ -106,6 +109,15 @@ export class LedgerShelf implements Shelf {
     } while (after !== undefined);
     return pieces;
   }
+}
+
+/** The store for other entries than responses, for which the oldest responses make room too. */
+export function storeBesideResponses(store: PluginStore, shelf: LedgerShelf): PluginStore {
+  return {
+    ...store,
+    write: (changes) => shelf.write(changes),
+    set: (key, value, options = {}) => shelf.write([{ ...options, key, value }]),
+  };
 }
 
 function headKey(number: string): string {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import type { PluginStore } from "@claudeway/core";
 import { expect } from "chai";
-import { LedgerShelf } from "#plugins/openai/ledger-shelf.js";
+import { ChatPlaces } from "#chat/places.js";
+import { LedgerShelf, storeBesideResponses } from "#plugins/openai/ledger-shelf.js";
 import { newNumber, numberIn } from "#plugins/openai/response-store.js";
-import { memoryStore } from "../memory-store.js";
+import { memoryStore, smallStore } from "../memory-store.js";
 
 const NUMBER = "0123456789abcdef0123456789abcdef";
 
@@ -45,6 +45,32 @@ describe("responses that are stored in the ledger", () => {
     expect(await shelf.take(numbered(100))).to.not.equal(undefined);
   });
 
+  it("make room for the sessions of chats", async () => {
+    const store = smallStore(200);
+    const shelf = new LedgerShelf(store, 60_000);
+    for (let n = 0; n < 100; n++) await shelf.put(numbered(n), Buffer.from("{}"));
+    const limits = { maxSessions: 500, maxAgeMs: 60_000 };
+    expect(await new ChatPlaces(store, limits).begin("s", "bob", "sonnet"), "without it").to.equal(false);
+    const places = new ChatPlaces(storeBesideResponses(store, shelf), limits);
+    for (let n = 0; n < 60; n++) {
+      expect(await places.begin(`s${n}`, "bob", "sonnet")).to.equal(true);
+      expect(await places.reach({ sessionId: `s${n}`, turnId: "t" }, [`h${n}`])).to.equal(true);
+      expect(await places.find(`h${n}`)).to.deep.equal({ sessionId: `s${n}`, turnId: "t" });
+    }
+    expect(await shelf.take(numbered(99))).to.not.equal(undefined);
+    expect(await shelf.take(numbered(0))).to.equal(undefined);
+  });
+
+  it("have no room where the sessions of chats have taken it", async () => {
+    const store = smallStore(20);
+    const shelf = new LedgerShelf(store, 60_000);
+    const places = new ChatPlaces(storeBesideResponses(store, shelf), { maxSessions: 500, maxAgeMs: 60_000 });
+    for (let n = 0; n < 20; n++) await places.begin(`s${n}`, "bob", "sonnet");
+    expect(await places.begin("s20", "bob", "sonnet")).to.equal(false);
+    const refused = await shelf.put(NUMBER, Buffer.from("{}")).catch((error: unknown) => error);
+    expect(refused).to.include({ status: 409 });
+  });
+
   it("have numbers that begin with their time", () => {
     const before = Date.now();
     const number = newNumber();
@@ -70,24 +96,3 @@ describe("responses that are stored in the ledger", () => {
     }
   });
 });
-
-/** A store that is full with this many entries. */
-function smallStore(maxEntries: number): PluginStore {
-  const store = memoryStore();
-  const count = async () => {
-    let entries = 0;
-    let after: string | undefined;
-    do {
-      const page = await store.list("", after === undefined ? {} : { after });
-      entries += page.entries.length;
-      after = page.next;
-    } while (after !== undefined);
-    return entries;
-  };
-  const write: PluginStore["write"] = async (changes) => {
-    const added = changes.filter((change) => "value" in change).length;
-    const isFull = added > 0 && (await count()) + added > maxEntries;
-    return isFull ? { ok: false, reason: "full" } : store.write(changes);
-  };
-  return { ...store, write };
-}

@@ -15,8 +15,8 @@ export interface ChatSettings {
 }
 
 /** Opens the chats of a plugin, in its own part of the ledger, until it is switched off. */
-export function openChat(kernel: Scope<"turns">, settings: ChatSettings): ChatTurns {
-  const { turns, log, store, sessions: view } = kernel;
+export function openChat(kernel: Scope<"turns">, settings: ChatSettings, store = kernel.store): ChatTurns {
+  const { turns, log, sessions: view } = kernel;
   const { conversations, system_prompt: systemPrompt } = settings;
   const places = new ChatPlaces(store, {
     maxSessions: conversations.max,

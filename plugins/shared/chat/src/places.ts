@@ -58,10 +58,10 @@ export class ChatPlaces {
     return ok ? "claimed" : "busy";
   }
 
-  /** Notes a session whose first turn begins, so that it is ended one day. Not if the plugin's part of the ledger is full. */
-  async begin(sessionId: string, keyId: string, model: string): Promise<void> {
+  /** Notes a session whose first turn begins, so that it is ended one day. False: the plugin's part of the ledger is full. */
+  async begin(sessionId: string, keyId: string, model: string): Promise<boolean> {
     const session: ChatSession = { keyId, model, last: null, used: this.now(), hashes: [] };
-    await this.store.set(sessionKey(sessionId), session);
+    return (await this.store.set(sessionKey(sessionId), session)).ok;
   }
 
   /**

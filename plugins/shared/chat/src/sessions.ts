@@ -85,7 +85,7 @@ export class ChatSessions {
   }
 
   async #start({ keyId, model, system, messages }: ChatRequest): Promise<string> {
-    const { turns, places, systemPrompt } = this.parts;
+    const { turns, systemPrompt } = this.parts;
     const session = await turns.startSession(keyId, {
       model: model.id,
       hidden: true,
@@ -94,16 +94,23 @@ export class ChatSessions {
         ? { options: { ...(system !== undefined && { appendSystemPrompt: system }) } }
         : { systemPrompt: system ?? systemPrompt, options: { tools: [] } }),
     });
-    await places.begin(session.id, keyId, model.id);
+    await this.#note(session.id, keyId, model.id);
     return session.id;
+  }
+
+  /** A session that can't be noted is ended after its turn: its conversation can't be found again. */
+  async #note(sessionId: string, keyId: string, model: string): Promise<void> {
+    const { places, log } = this.parts;
+    if (!(await places.begin(sessionId, keyId, model)))
+      log.warn({ session_id: sessionId }, "a chat's session could not be noted: it is ended after its turn");
   }
 
   /** Undefined if it can't be forked there. */
   async #fork({ keyId, model }: ChatRequest, { sessionId, turnId }: Place): Promise<string | undefined> {
-    const { turns, places, log } = this.parts;
+    const { turns, log } = this.parts;
     try {
       const fork = await turns.forkSession(keyId, sessionId, { at: turnId, hidden: true });
-      await places.begin(fork, keyId, model.id);
+      await this.#note(fork, keyId, model.id);
       return fork;
     } catch (error) {
       if (!NO_FORK.includes(codeOf(error) ?? "")) throw error;
