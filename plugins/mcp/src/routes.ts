@@ -1,26 +1,28 @@
 import { Readable } from "node:stream";
 import { isFields } from "@claudeway/chat";
 import { type Caller, Refusal, type RouteContext, type RouteState } from "@claudeway/core";
-import Router, { type RouterContext } from "@koa/router";
+import Router from "@koa/router";
 import type { McpConfig } from "./config.js";
+import { RPC_CODES } from "./rpc-error.js";
 import type { McpSession } from "./session.js";
 import type { SessionTable } from "./session-table.js";
-
-type Context = RouterContext<RouteState, RouteContext>;
+import { type Context, UnreadAnswers } from "./unread-answers.js";
 
 /** Requests of a key that are answered at once, in all its sessions. */
 const MAX_CALLS_PER_KEY = 256;
+const TOO_MUCH_UNREAD = "too many answers to MCP requests of this key are unread; try again";
 /** The headers of a request that the transport reads. */
 const READ_HEADERS = ["accept", "content-type", "mcp-session-id", "mcp-protocol-version"];
 
 /** `/mcp`: the streamable HTTP transport of MCP, without the stream of GET: the server has nothing to say by itself. */
 export function mcpRoutes(table: SessionTable, config: McpConfig): Router<RouteState, RouteContext> {
   const router = new Router<RouteState, RouteContext>();
+  const unread = new UnreadAnswers();
   router.post("/", async (ctx) => {
     checkOrigin(ctx, config.cors_origins);
     const message = ctx.request?.body;
     if (Array.isArray(message)) throw new Refusal(400, "the body must be one message, not a batch");
-    await post(ctx, table, isFields(message) ? message : {});
+    await post(ctx, { table, unread }, isFields(message) ? message : {});
   });
   router.delete("/", async (ctx) => {
     checkOrigin(ctx, config.cors_origins);
@@ -32,26 +34,39 @@ export function mcpRoutes(table: SessionTable, config: McpConfig): Router<RouteS
 
 async function post(
   ctx: Context,
-  table: SessionTable,
+  { table, unread }: { readonly table: SessionTable; readonly unread: UnreadAnswers },
   message: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const caller = callerOf(ctx);
-  const isNew = message["method"] === "initialize" && ctx.get("mcp-session-id") === "";
+  const { id, method } = message;
+  const isRequest = method !== undefined && isRequestId(id);
+  if (isRequest && unread.isFull(caller)) throw new Refusal(429, TOO_MUCH_UNREAD, { retryAfterSecs: 5 });
+  const isNew = method === "initialize" && ctx.get("mcp-session-id") === "";
   const session = isNew ? await table.begin(caller) : await table.find(caller, sessionIdOf(ctx));
   try {
-    if (message["method"] === "notifications/cancelled") await cancel(table, session, message["params"]);
-    const { id, method } = message;
-    if (method !== undefined && isRequestId(id)) {
+    if (method === "notifications/cancelled") await cancel(table, session, message["params"]);
+    if (isRequest) {
       // The client may have disconnected already; there is no event for that.
       if (ctx.res.destroyed) return isNew ? await table.end(session) : undefined;
       if (table.callsOf(caller.keyId) >= MAX_CALLS_PER_KEY)
         throw new Refusal(429, `at most ${MAX_CALLS_PER_KEY} MCP requests of a key are answered at once`);
       const { signal, end } = session.begin(id, { caller, address: ctx.state.clientAddress });
-      ctx.res.once("close", end);
+      const sending = unread.add(caller, ctx);
+      ctx.res.once("close", () => {
+        end();
+        sending.close();
+      });
       await table.watch(session, id, signal);
     }
     const response = await session.post({ headers: headersOf(ctx), message });
-    await send(ctx, response);
+    const { body } = response;
+    sendHead(ctx, response);
+    if (body !== null && response.ok && !isNew && table.isRepeatable(message)) {
+      const whole = Buffer.from(await response.arrayBuffer());
+      ctx.body = streamOf(unread.isFull(caller) ? refused(id) : whole);
+    }
+    // All of it at once, to count it. It is not refused: it may have cost something.
+    else if (body !== null) ctx.body = Readable.fromWeb(body, { highWaterMark: Number.MAX_SAFE_INTEGER });
     if (isNew && !response.ok) await table.end(session);
   } catch (error) {
     if (isNew) await table.end(session);
@@ -68,7 +83,7 @@ function isRequestId(value: unknown): value is string | number {
   return typeof value === "string" || typeof value === "number";
 }
 
-async function send(ctx: Context, { status, headers, body }: Response): Promise<void> {
+function sendHead(ctx: Context, { status, headers, body }: Response): void {
   ctx.status = status;
   for (const [name, value] of headers) if (name !== "connection") ctx.set(name, value);
   if (body === null) {
@@ -76,8 +91,20 @@ async function send(ctx: Context, { status, headers, body }: Response): Promise<
     ctx.remove("content-type");
     return;
   }
-  ctx.body = Readable.fromWeb(body);
   ctx.flushHeaders();
+}
+
+function streamOf(whole: Buffer): Readable {
+  const stream = new Readable({ read: () => undefined });
+  stream.push(whole);
+  stream.push(null);
+  return stream;
+}
+
+/** The event that says so in the place of an answer. */
+function refused(id: unknown): Buffer {
+  const error = { code: RPC_CODES.refused, message: TOO_MUCH_UNREAD };
+  return Buffer.from(`event: message\ndata: ${JSON.stringify({ jsonrpc: "2.0", id, error })}\n\n`);
 }
 
 function headersOf(ctx: Context): Headers {

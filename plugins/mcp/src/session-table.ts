@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { type Fields, isFields } from "@claudeway/chat";
 import { type Caller, type PluginScope, Refusal } from "@claudeway/core";
 import { loadSdk } from "./sdk.js";
 import type { ServerParts } from "./server.js";
@@ -118,6 +119,13 @@ export class SessionTable {
     await this.options.shared?.watch(session.id, requestId, signal, async () => {
       await session.cancel(requestId);
     });
+  }
+
+  /** Whether a request changes nothing, so that its client may send it again. */
+  isRepeatable({ method, params }: Fields): boolean {
+    const name = isFields(params) ? params["name"] : undefined;
+    const tool = this.parts.tools.find((one) => one.name === name);
+    return method !== "tools/call" || tool?.readOnly === true;
   }
 
   /** How many requests of a key are being answered. */
