@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { constants } from "node:fs";
 import { access, mkdir, stat } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
@@ -27,6 +28,8 @@ export default definePlugin<ReposConfig, "control">({
   },
   async apply(kernel, config) {
     const { control, log, signal } = kernel;
+    // Each sync and checkout listens to it, those that wait too.
+    setMaxListeners(0, signal);
     const reposDir = folderOf(config.repos_dir);
     const home = join(kernel.storage, "home");
     await mkdir(home, { recursive: true, mode: 0o700 });

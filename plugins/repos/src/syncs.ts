@@ -14,6 +14,7 @@ import { parseRemote, type Remote } from "./remote.js";
 import type { Module, Source } from "./source.js";
 import { Submodules } from "./submodules.js";
 import { Turnstile } from "./turnstile.js";
+import { withSignal } from "./with-signal.js";
 
 /** The host has no address, or does not answer: no mistake of the caller. */
 export class HostUnreachable extends Error {
@@ -160,12 +161,13 @@ export class Syncs {
     const { signal: off, config } = this.parts;
     return this.#alone(keyId, remote.name, left, async () => {
       begun();
-      const timeout = AbortSignal.timeout(config.timeout_secs * 1000);
-      try {
-        return await this.#sync(keyId, remote, request, AbortSignal.any([off, timeout]));
-      } catch (error) {
-        throw this.#refusalOf(error, timeout.aborted);
-      }
+      return withSignal({ signals: [off], ms: config.timeout_secs * 1000 }, async (signal) => {
+        try {
+          return await this.#sync(keyId, remote, request, signal);
+        } catch (error) {
+          throw this.#refusalOf(error, signal.aborted && !off.aborted);
+        }
+      });
     });
   }
 
@@ -284,7 +286,9 @@ export class Syncs {
   /** Runs an operation on a repository once it has a place, after the earlier ones on it. `gone` ends the wait only. */
   async #alone<T>(keyId: string, name: string, gone: AbortSignal, run: () => Promise<T>): Promise<T> {
     const { signal: off } = this.parts;
-    const leave = await this.#places.enter({ keyId, alone: name }, AbortSignal.any([off, gone]));
+    const leave = await withSignal({ signals: [off, gone] }, (signal) =>
+      this.#places.enter({ keyId, alone: name }, signal),
+    );
     if (leave === undefined) {
       if (off.aborted) throw new Refusal(409, STOPPED);
       if (gone.aborted) throw new Refusal(400, "the client disconnected");

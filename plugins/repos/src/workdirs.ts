@@ -5,6 +5,8 @@ import { GitError } from "./git.js";
 import type { RepoRecord, RepoRecords } from "./records.js";
 import { isBranch, shown } from "./remote.js";
 import type { Syncs } from "./syncs.js";
+import { Turnstile } from "./turnstile.js";
+import { withSignal } from "./with-signal.js";
 
 export interface WorkdirParts {
   readonly records: RepoRecords;
@@ -18,14 +20,26 @@ export interface WorkdirParts {
   readonly signal: AbortSignal;
 }
 
+interface Found {
+  readonly repository: RepoRecord;
+  readonly branch: string;
+}
+
 const PREFIX = "repo:";
 /** The gateway gives a tap ten seconds. */
 const CHECKOUT_MS = 9000;
+/** How many checkouts are made at once, and how long one may wait for its place: the rest of its time must be enough for it. */
+const MAX_CHECKOUTS = 8;
+const MAX_WAIT_MS = 4000;
+/** A checkout that runs out of time has waited for others if it waited longer than this. */
+const SHORT_WAIT_MS = 100;
 /** Checkouts that are being made for sessions are in the base folder, under names with this prefix. */
 const PARTIAL = ".repo-";
 
 /** The folders of repositories that requests name: a checkout for each session, and no other key's repositories. */
 export class RepoWorkdirs {
+  readonly #places = new Turnstile(MAX_CHECKOUTS);
+
   constructor(private readonly parts: WorkdirParts) {}
 
   /** Removes what a gateway left that was killed while it made checkouts. */
@@ -37,14 +51,31 @@ export class RepoWorkdirs {
 
   /** The tap: the folder for `repo:owner/name@branch`; undefined for a path. Throws a Refusal. */
   async folderFor(request: WorkdirRequest): Promise<string | undefined> {
-    const { name, field, keyId, ownFolder } = request;
+    const { name, field, ownFolder } = request;
     if (!name.startsWith(PREFIX)) {
       await this.#refuseOthers(request);
       return undefined;
     }
     if (ownFolder === undefined) throw new Refusal(400, `${field} must be a path, got ${shown(name)}`);
-    const { repository, branch } = this.#found(request);
-    const signal = AbortSignal.any([this.parts.signal, AbortSignal.timeout(CHECKOUT_MS)]);
+    const found = this.#found(request);
+    return withSignal({ signals: [this.parts.signal], ms: CHECKOUT_MS }, (signal) =>
+      this.#checkOut(request, found, ownFolder, signal),
+    );
+  }
+
+  /** Waits for a place, then makes the checkout. Resolves to its folder. */
+  async #checkOut(
+    { name, field, keyId }: WorkdirRequest,
+    { repository, branch }: Found,
+    ownFolder: string,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const arrived = performance.now();
+    const leave = await withSignal({ signals: [signal], ms: MAX_WAIT_MS }, (patience) =>
+      this.#places.enter({ keyId }, patience),
+    );
+    if (leave === undefined) throw tooMany();
+    const hasWaited = performance.now() - arrived > SHORT_WAIT_MS;
     try {
       const { syncs } = this.parts;
       const commit = await syncs.mirrorOf(repository).commitOf(branch, signal);
@@ -59,11 +90,14 @@ export class RepoWorkdirs {
       return ownFolder;
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
+      if (error.end === "stopped" && hasWaited) throw tooMany();
       const why = error.end === "stopped" ? `within ${CHECKOUT_MS / 1000} s` : `(${error.reason})`;
       throw new Refusal(
         400,
         `${field}: ${keyId}'s repository ${repository.name} could not be checked out ${why}`,
       );
+    } finally {
+      leave();
     }
   }
 
@@ -74,7 +108,7 @@ export class RepoWorkdirs {
   }
 
   /** The one repository of the key that the name fits: `owner/name`, or with its host. */
-  #found({ name, field, keyId }: WorkdirRequest): { repository: RepoRecord; branch: string } {
+  #found({ name, field, keyId }: WorkdirRequest): Found {
     const [path = "", ...rest] = name.slice(PREFIX.length).split("@");
     const fitting = this.parts.records
       .list(keyId)
@@ -126,6 +160,10 @@ export class RepoWorkdirs {
       `${field} must not be, contain, or be inside the folder of the repositories, except for this key's own, got ${shown(name)}`,
     );
   }
+}
+
+function tooMany(): Refusal {
+  return new Refusal(429, "too many repositories are being checked out", { retryAfterSecs: 5 });
 }
 
 /** The path with its links followed, as far as it exists. */
