@@ -1,8 +1,12 @@
 import type { SDKMessage, SDKTaskStartedMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
-import type { EngineEvent } from "@claudeway/ports";
+import type { EngineEvent, TurnUsage } from "@claudeway/ports";
 import { expect } from "chai";
 import { EventReading } from "#engine-claude/event-reading.js";
+import { LateListener } from "#engine-claude/late-listener.js";
+import { TurnReading } from "#engine-claude/reading.js";
 import { BackgroundTasks } from "#engine-claude/tasks.js";
+import { NOTHING } from "#engine-claude/totals.js";
+import { estimatedUsage } from "#engine-claude/usage.js";
 import { heapUsed } from "../heap.js";
 
 const MESSAGES = 20;
@@ -56,5 +60,66 @@ describe("long texts of a CLI", () => {
     expect(heapUsed() - before).to.be.below(MAX_GROWTH);
     const lengths = events.map(({ data }) => Object(data).text.length);
     expect(lengths).to.deep.equal(Array(MESSAGES).fill(16_384));
+  });
+});
+
+describe("what a CLI says character by character", () => {
+  const CHARACTERS = 500_000;
+  const delta = (text: string): SDKMessage =>
+    Object({
+      type: "stream_event",
+      parent_tool_use_id: null,
+      event: { type: "content_block_delta", index: 0, delta: { type: "text_delta", text } },
+    });
+  const speak = (reading: TurnReading) => {
+    for (let n = 0; n < CHARACTERS; n++) reading.take(delta(String.fromCharCode(97 + (n % 26))));
+  };
+
+  it("takes little more memory than its characters", () => {
+    const before = heapUsed();
+    const reading = new TurnReading(Object({ text: () => undefined }));
+    speak(reading);
+    expect((heapUsed() - before) / CHARACTERS, "bytes a character").to.be.below(4);
+    expect(reading.text)
+      .to.have.length(CHARACTERS)
+      .and.match(/^abc.*xyz/);
+  });
+
+  it("takes little more memory until a turn has a listener, which gets all of it in one piece", () => {
+    const before = heapUsed();
+    const late = new LateListener();
+    speak(new TurnReading(late));
+    expect((heapUsed() - before) / CHARACTERS, "bytes a character").to.be.below(8);
+    late.event({ type: "retry", data: { status: null, error: "", attempt: 1, of: 2, wait_ms: 1 } });
+    late.text("after");
+    const heard: unknown[] = [];
+    late.attach(
+      Object({ text: (text: string) => heard.push(text.length), event: () => heard.push("event") }),
+    );
+    late.text("late");
+    expect(heard).to.deep.equal([CHARACTERS, "event", 5, 4]);
+  });
+
+  it("keeps no more of a CLI's work than a stream does until a turn has a listener", () => {
+    const late = new LateListener();
+    const before = heapUsed();
+    for (let n = 0; n < 50; n++) late.event({ type: "thinking", data: { text: long(n) } });
+    expect(heapUsed() - before).to.be.below(6_000_000);
+    const heard: unknown[] = [];
+    late.attach(Object({ event: (event: EngineEvent) => heard.push(event) }));
+    expect(heard).to.have.length(4);
+    late.event({ type: "thinking", data: { text: "late" } });
+    expect(heard).to.have.length(5);
+  });
+
+  it("keeps the latest usage alone until a turn has a listener", () => {
+    const late = new LateListener();
+    const usage = (output: number) => estimatedUsage({ m: { ...NOTHING, output } });
+    const before = heapUsed();
+    for (let n = 0; n < 50_000; n++) late.usage(usage(n));
+    expect(heapUsed() - before).to.be.below(1_000_000);
+    const heard: TurnUsage[] = [];
+    late.attach(Object({ usage: (one: TurnUsage) => heard.push(one) }));
+    expect(heard).to.deep.equal([usage(49_999)]);
   });
 });

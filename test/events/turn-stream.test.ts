@@ -1,6 +1,7 @@
 import type { Frame, TurnEvent } from "@claudeway/ports";
 import { expect } from "chai";
 import { type ReadOptions, TurnStream } from "#events/turn-stream.js";
+import { heapUsed } from "../heap.js";
 import { processorMs } from "../processor-time.js";
 
 const DONE = {
@@ -32,6 +33,10 @@ async function read(stream: TurnStream, options: Partial<ReadOptions> = {}): Pro
 
 function texts(frames: readonly (Frame | null)[]): unknown[] {
   return frames.filter((frame) => frame?.event === "text").map((frame) => frame?.data);
+}
+
+function memoryUsed(): number {
+  return heapUsed() + process.memoryUsage().arrayBuffers;
 }
 
 describe("TurnStream", () => {
@@ -135,6 +140,40 @@ describe("TurnStream", () => {
     expect(processorMs() - before, "a million characters for twenty readers").to.be.below(1000);
   });
 
+  it("a text that comes character by character takes little more memory than its characters", async () => {
+    const characters = 1_000_000;
+    const before = memoryUsed();
+    const stream = new TurnStream();
+    for (let n = 0; n < characters; n++)
+      stream.push({ type: "text", delta: String.fromCharCode(97 + (n % 26)) });
+    expect((memoryUsed() - before) / characters, "bytes a character").to.be.below(10);
+    expect(stream.bytes / characters).to.be.within(2, 20);
+    expect(stream.lastId).to.equal(characters);
+    stream.push(DONE);
+    for (const after of [1, 26_000, 65_535, 65_536, 999_999]) {
+      const deltas = await read(stream, { after, mode: "delta" });
+      expect(texts(deltas).join(""), `after ${after}`).to.equal(stream.text.slice(after));
+      expect(deltas.at(-2)?.id).to.equal(characters);
+    }
+  });
+
+  it("a long text comes to a reader of new text in frames that end with an event", async () => {
+    const stream = new TurnStream();
+    const piece = "x".repeat(10_000);
+    for (let n = 0; n < 1000; n++) stream.push({ type: "text", delta: piece });
+    stream.push(DONE);
+    const frames = await read(stream, { mode: "delta" });
+    expect(texts(frames).join("")).to.equal(stream.text);
+    for (const text of texts(frames)) expect(text).to.have.length.within(10_000, 270_000);
+    const ids = frames.map((frame) => frame?.id);
+    expect(ids.slice(0, 2)).to.deep.equal([27, 54]);
+    expect(ids.slice(-2)).to.deep.equal([1000, 1001]);
+    const [, second = null] = frames;
+    expect(await read(stream, { mode: "delta", after: 27 })).to.deep.equal(frames.slice(1));
+    expect(second?.data).to.have.length(270_000);
+    expect(texts(await read(stream)), "all of it in text mode").to.deep.equal([stream.text]);
+  });
+
   it("goes on from where it was parked, ids and text", async () => {
     const stream = new TurnStream({ text: "before ", lastId: 7 });
     stream.push({ type: "text", delta: "after" });
@@ -179,6 +218,18 @@ describe("TurnStream", () => {
       stream.push(DONE);
       expect((await reading.next()).value).to.deep.include({ id: 2, data: { text: "b" } });
       expect(dataOf(await read(stream, { after: 1 }), "thinking")).to.deep.equal([{ text: "b" }]);
+    });
+
+    it("keeps nothing of those that were dropped but their ids", async () => {
+      const stream = new TurnStream();
+      for (let n = 0; n < 50_000; n++) stream.push(result(String(n), "x"));
+      const before = memoryUsed();
+      for (let n = 0; n < 500_000; n++) stream.push(result(String(n), "x"));
+      expect((memoryUsed() - before) / 500_000, "bytes an event").to.be.below(10);
+      stream.push(DONE);
+      const frames = await read(stream);
+      expect(frames.at(-1)?.id).to.equal(550_001);
+      expect(frames.filter((frame) => frame?.event === "missed")).to.have.length(1);
     });
 
     it("keeps the latest of them, and says what a late client has missed", async () => {

@@ -10,6 +10,7 @@ import type { PermissionDenial } from "@claudeway/schemas";
 import { beginningOf } from "./beginning.js";
 import { DeliveredUsage, type MessageState, type MessageUsage } from "./delivered-usage.js";
 import { FailureWatch, LimitWatch, withAdvice } from "./failures.js";
+import { GrowingText } from "./growing-text.js";
 import { checkResult, MAX_MESSAGES } from "./result-check.js";
 import { estimatedUsage, totalsAsReported } from "./usage.js";
 
@@ -51,7 +52,7 @@ export class TurnReading {
   #stoppedAgents = 0;
   /** A request to the model is pending without any output. */
   #asked = false;
-  #text = "";
+  readonly #text = new GrowingText();
   #model: string | undefined;
   #newMessage = false;
   #planMode: boolean | undefined;
@@ -72,7 +73,7 @@ export class TurnReading {
   }
 
   get text(): string {
-    return this.#text;
+    return this.#text.toString();
   }
 
   /** The model of the main agent's messages. */
@@ -131,9 +132,9 @@ export class TurnReading {
     checkResult(message);
     const failure = this.#failures.failureOf(message) ?? this.retried;
     const report = toReport(message, failure);
-    if (!report.ok) return { ...report, text: this.#text };
+    if (!report.ok) return { ...report, text: this.text };
     this.#asked = false;
-    if (this.#text === "" && report.text !== "") this.#tellText(report.text);
+    if (this.#text.length === 0 && report.text !== "") this.#tellText(report.text);
     return report;
   }
 
@@ -217,10 +218,11 @@ export class TurnReading {
     if (text === "") return;
     if (this.#text.length + text.length > MAX_TEXT_CHARS)
       throw new Error(`the text of a turn must have at most ${MAX_TEXT_CHARS} characters`);
-    const separator = this.#newMessage && this.#text !== "" ? "\n\n" : "";
+    const separator = this.#newMessage && this.#text.length > 0 ? "\n\n" : "";
     this.#newMessage = false;
-    this.#text += separator + text;
-    this.listener.text(separator + text);
+    const news = separator + text;
+    this.#text.append(news);
+    this.listener.text(news);
   }
 
   #note(id: string, model: string, usage: MessageUsage, state: MessageState): void {

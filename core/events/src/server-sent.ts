@@ -5,14 +5,62 @@ export interface SentFrame {
   readonly data: unknown;
 }
 
-/** Frames as server-sent events; null is a comment. */
+/** A longer text is sent in pieces of so many characters: what a slow reader has not read stays one text for all readers. */
+const PIECE_CHARS = 65_536;
+/** What a piece must not end with, unless the text does: the beginning of a line break or of a character. */
+const BEGUN = /[\r\ud800-\udbff]/;
+
+/** Frames as server-sent events, long ones in pieces; null is a comment. */
 export async function* encodeFrames(frames: AsyncIterable<SentFrame | null>): AsyncGenerator<string, void> {
-  for await (const frame of frames) yield frame === null ? ":\n\n" : encodeFrame(frame);
+  for await (const frame of frames) {
+    if (frame === null) yield ":\n\n";
+    else yield* encodeFrame(frame);
+  }
 }
 
-function encodeFrame({ id, event, data }: SentFrame): string {
-  const text = typeof data === "string" ? data : JSON.stringify(data);
-  // Any line break ends a `data:` line; the client joins the lines with \n.
-  const lines = text.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
-  return `id: ${id}\nevent: ${event}\n${lines.join("")}\n`;
+function* encodeFrame({ id, event, data }: SentFrame): Generator<string, void> {
+  let next = `id: ${id}\nevent: ${event}\ndata: `;
+  for (const piece of typeof data === "string" ? piecesOf(data) : jsonOf(data)) {
+    // Any line break ends a `data:` line; the client joins the lines with \n.
+    next += piece.replaceAll(/\r\n|\r|\n/g, "\ndata: ");
+    if (next.length < PIECE_CHARS) continue;
+    yield next;
+    next = "";
+  }
+  yield `${next}\n\n`;
+}
+
+/** The JSON of a value. The long texts of an object are encoded in pieces. */
+function* jsonOf(data: unknown): Generator<string, void> {
+  if (!hasLongText(data)) {
+    yield JSON.stringify(data);
+    return;
+  }
+  let separator = "{";
+  for (const [name, value] of Object.entries(data)) {
+    if (value === undefined) continue;
+    yield `${separator}${JSON.stringify(name)}:`;
+    separator = ",";
+    if (typeof value !== "string") yield JSON.stringify(value);
+    else {
+      yield '"';
+      for (const piece of piecesOf(value)) yield JSON.stringify(piece).slice(1, -1);
+      yield '"';
+    }
+  }
+  yield "}";
+}
+
+function hasLongText(data: unknown): data is Readonly<Record<string, unknown>> {
+  if (typeof data !== "object" || data === null || Array.isArray(data)) return false;
+  return Object.values(data).some((value) => typeof value === "string" && value.length > PIECE_CHARS);
+}
+
+function* piecesOf(text: string): Generator<string, void> {
+  for (let from = 0; from < text.length; ) {
+    const full = from + PIECE_CHARS;
+    const end = full < text.length && BEGUN.test(text.charAt(full - 1)) ? full - 1 : full;
+    yield text.slice(from, end);
+    from = end;
+  }
 }

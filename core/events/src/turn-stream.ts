@@ -2,13 +2,13 @@ import type { Frame, TextMode, TurnEvent } from "@claudeway/ports";
 import type { StreamedThinking, TurnResponse } from "@claudeway/schemas";
 import { approvalView } from "./approval-view.js";
 import { kindOf } from "./event-kinds.js";
+import { GrowingText } from "./growing-text.js";
+import { TextEnds } from "./text-ends.js";
 import { weightOf } from "./weight.js";
 
 type Entry =
-  | { readonly type: "text"; readonly end: number }
   | { readonly type: "thinking"; readonly data: StreamedThinking }
-  | { readonly type: "other"; readonly frame: Omit<Frame, "id"> }
-  | { readonly type: "dropped" };
+  | { readonly type: "other"; readonly frame: Omit<Frame, "id"> };
 
 export interface ReadOptions {
   readonly mode: TextMode;
@@ -26,29 +26,34 @@ const MAX_THINKING = 16_384;
 /** How much of the events that only those get who name their kind is kept, in bytes; the latest are. */
 const MAX_WORK_BYTES = 4 * 1024 * 1024;
 
-/** Memory of a text event beyond its characters, in bytes: its entry, and its piece of text until pieces are joined. */
-const TEXT_EVENT_BYTES = 120;
+/** A frame of new text ends with the event that makes it this long, in characters: a slow reader holds one frame. */
+const MAX_DELTA = 262_144;
+/** Memory of any event beyond its data, in bytes. */
+const EVENT_BYTES = 8;
+const BYTES_PER_CHARACTER = 2;
 
 /**
  * The events of one turn, from the first to `done`, for any number of readers, each at its own speed.
  *
  * The text is stored once, and a text event is only an offset into it. Readers pull: what accumulated while a reader
- * was busy comes as one frame, so a slow reader costs no memory. A reader that reconnects with an id continues from
- * there.
+ * was busy comes as one frame, or a few long ones, so a slow reader costs no memory. A reader that reconnects with an id
+ * continues from there.
  */
 export class TurnStream {
-  readonly #entries: Entry[] = [];
+  /** All events; those that are neither text nor among the entries were dropped. */
+  readonly #ends = new TextEnds();
+  readonly #entries = new Map<number, Entry>();
   /** How many further events, from before the turn was parked, the first entry represents. */
   readonly #skipped: number;
   /** True if only the result is known: readers may hold ids of events that were not kept. */
   #resultOnly = false;
-  #text = "";
+  readonly #text = new GrowingText();
   /** Memory of the events other than text. */
   #otherBytes = 0;
   /** The entries of events that may be dropped, oldest first, with their memory. */
   readonly #work: { readonly index: number; bytes: number }[] = [];
   #workBytes = 0;
-  /** Entries before this one have been read. */
+  /** Events before this one have been read. */
   #read = 0;
   /** Set while a reader waits for more. */
   #changed: Deferred | undefined;
@@ -74,28 +79,26 @@ export class TurnStream {
 
   /** All the text so far. */
   get text(): string {
-    return this.#text;
+    return this.#text.toString();
   }
 
   /** An estimate of its memory, in bytes; errs on the high side. */
   get bytes(): number {
-    return (
-      weightOf(this.#text) + TEXT_EVENT_BYTES * this.#entries.length + this.#otherBytes + this.#workBytes
-    );
+    const textBytes = BYTES_PER_CHARACTER * this.#text.length;
+    return textBytes + EVENT_BYTES * this.#ends.length + this.#otherBytes + this.#workBytes;
   }
 
   get lastId(): number {
-    return this.#entries.length + this.#skipped;
+    return this.#ends.length + this.#skipped;
   }
 
   /** Appends an event. No event may follow `done`. */
   push(event: TurnEvent): void {
     if (this.#done) return;
     if (event.type === "thinking" && this.#joinThinking(event.data)) return;
-    const entry = this.#toEntry(event);
-    this.#entries.push(entry);
-    if (kindOf(event) !== undefined) this.#keepWork(entry);
-    else if (entry.type === "other") this.#otherBytes += weightOf(entry);
+    if (event.type === "text") this.#text.append(event.delta);
+    else this.#keep(toEntry(event), kindOf(event) !== undefined);
+    this.#ends.push(this.#text.length, event.type === "text");
     this.#done = event.type === "done";
     this.#changed?.resolve();
     this.#changed = undefined;
@@ -107,20 +110,20 @@ export class TurnStream {
       yield* this.#ending(mode, after);
       return;
     }
-    let cursor = Math.min(Math.max(after - this.#skipped, 0), this.#entries.length);
+    let cursor = Math.min(Math.max(after - this.#skipped, 0), this.#ends.length);
     let lastTextAt = 0;
     let lastThinkingAt = 0;
     for (;;) {
-      if (cursor >= this.#entries.length) {
+      if (cursor >= this.#ends.length) {
         if (this.#done) return;
         if (!(await this.#waitForMore(heartbeatMs))) yield null;
         continue;
       }
-      if (mode === "text" && this.#entries[cursor]?.type === "text" && !this.#done) {
+      if (mode === "text" && this.#ends.isText(cursor) && !this.#done) {
         await pause(lastTextAt + TEXT_INTERVAL_MS - performance.now());
         lastTextAt = performance.now();
       }
-      if (this.#entries[cursor]?.type === "thinking" && !this.#done) {
+      if (this.#entries.get(cursor)?.type === "thinking" && !this.#done) {
         await pause(lastThinkingAt + THINKING_INTERVAL_MS - performance.now());
         lastThinkingAt = performance.now();
       }
@@ -134,51 +137,56 @@ export class TurnStream {
   /** For a reader that had seen events that were not kept: in text mode all the text again, then the end. */
   *#ending(mode: TextMode, after: number): Generator<Frame, void> {
     let id = after;
-    for (let cursor = 0; cursor < this.#entries.length; ) {
+    for (let cursor = 0; cursor < this.#ends.length; ) {
       const frame = this.#frameAt(cursor, mode);
       cursor = frame.id;
       if (mode === "text" || frame.event !== "text") yield { ...frame, id: ++id };
     }
   }
 
-  /** The frame that starts at an entry; consecutive text events become one frame. */
+  /** The frame that starts at an event; consecutive text events become one frame. */
   #frameAt(cursor: number, mode: TextMode): Frame {
-    const entry = this.#entries[cursor];
-    if (entry === undefined) throw new RangeError(`no event at ${cursor}`);
-    if (entry.type === "other") return { ...entry.frame, id: cursor + 1 };
+    if (this.#ends.isText(cursor)) return this.#textAt(cursor, mode);
+    const entry = this.#entries.get(cursor);
+    if (entry === undefined) return { id: this.#afterDropped(cursor), event: "missed", data: {} };
     if (entry.type === "thinking") return { id: cursor + 1, event: "thinking", data: entry.data };
-    if (entry.type === "dropped") return { id: this.#afterDropped(cursor), event: "missed", data: {} };
-    let id = cursor;
-    let end = 0;
-    for (let next = this.#entries[id]; next?.type === "text"; next = this.#entries[id]) {
-      end = next.end;
-      id++;
-    }
-    const from = mode === "text" ? 0 : this.#textBefore(cursor);
-    return { id, event: "text", data: this.#text.slice(from, end) };
+    return { ...entry.frame, id: cursor + 1 };
+  }
+
+  #textAt(cursor: number, mode: TextMode): Frame {
+    const from = mode === "text" ? 0 : this.#ends.before(cursor);
+    const isFull = (id: number) => mode === "delta" && this.#ends.before(id) - from >= MAX_DELTA;
+    let id = cursor + 1;
+    while (this.#ends.isText(id) && !isFull(id)) id++;
+    return { id, event: "text", data: this.#text.slice(from, this.#ends.before(id)) };
   }
 
   #afterDropped(cursor: number): number {
-    let next = cursor;
-    while (this.#entries[next]?.type === "dropped") next++;
+    let next = cursor + 1;
+    while (next < this.#ends.length && !this.#ends.isText(next) && !this.#entries.has(next)) next++;
     return next;
   }
 
   /** Adds thinking to the last event, if that is of the same agent and no client has read it. */
   #joinThinking({ text, ...agent }: StreamedThinking): boolean {
-    const index = this.#entries.length - 1;
-    const last = this.#entries[index];
+    const index = this.#ends.length - 1;
+    const last = this.#entries.get(index);
     if (last?.type !== "thinking" || this.#read > index) return false;
     if (last.data.parent_tool_use_id !== agent.parent_tool_use_id) return false;
     if (last.data.text.length + text.length > MAX_THINKING) return false;
-    this.#entries[index] = { type: "thinking", data: { ...agent, text: last.data.text + text } };
+    this.#entries.set(index, { type: "thinking", data: { ...agent, text: last.data.text + text } });
     this.#countWork(weightOf(text));
     return true;
   }
 
-  #keepWork(entry: Entry): void {
-    this.#work.push({ index: this.#entries.length - 1, bytes: 0 });
-    this.#countWork(weightOf(entry));
+  /** Keeps the next event, which is not one of text. */
+  #keep(entry: Entry, mayDrop: boolean): void {
+    const index = this.#ends.length;
+    this.#entries.set(index, entry);
+    if (mayDrop) {
+      this.#work.push({ index, bytes: 0 });
+      this.#countWork(weightOf(entry));
+    } else this.#otherBytes += weightOf(entry);
   }
 
   /** Counts memory of the latest event, and drops the oldest ones if all of them have too much. */
@@ -190,37 +198,7 @@ export class TurnStream {
       const oldest = this.#work.shift();
       if (oldest === undefined) return;
       this.#workBytes -= oldest.bytes;
-      this.#entries[oldest.index] = { type: "dropped" };
-    }
-  }
-
-  /** The length of the text before an entry. */
-  #textBefore(cursor: number): number {
-    for (let index = cursor - 1; index >= 0; index--) {
-      const entry = this.#entries[index];
-      if (entry?.type === "text") return entry.end;
-    }
-    return 0;
-  }
-
-  #toEntry(event: TurnEvent): Entry {
-    switch (event.type) {
-      case "text":
-        this.#text += event.delta;
-        return { type: "text", end: this.#text.length };
-      case "queued":
-        return { type: "other", frame: { event: "queued", data: { position: event.position } } };
-      case "permission_request":
-      case "permission_resolved":
-        return { type: "other", frame: { event: event.type, data: approvalView(event.approval) } };
-      case "permission_denied":
-        return { type: "other", frame: { event: "permission_denied", data: event.denials } };
-      case "done":
-        return { type: "other", frame: { event: "done", data: event.response } };
-      case "thinking":
-        return { type: "thinking", data: event.data };
-      default:
-        return { type: "other", frame: { event: event.type, data: event.data } };
+      this.#entries.delete(oldest.index);
     }
   }
 
@@ -236,6 +214,24 @@ export class TurnStream {
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+function toEntry(event: Exclude<TurnEvent, { type: "text" }>): Entry {
+  switch (event.type) {
+    case "queued":
+      return { type: "other", frame: { event: "queued", data: { position: event.position } } };
+    case "permission_request":
+    case "permission_resolved":
+      return { type: "other", frame: { event: event.type, data: approvalView(event.approval) } };
+    case "permission_denied":
+      return { type: "other", frame: { event: "permission_denied", data: event.denials } };
+    case "done":
+      return { type: "other", frame: { event: "done", data: event.response } };
+    case "thinking":
+      return { type: "thinking", data: event.data };
+    default:
+      return { type: "other", frame: { event: event.type, data: event.data } };
   }
 }
 
