@@ -4,6 +4,7 @@ import type { CallDecider } from "@claudeway/ports";
 import { expect } from "chai";
 import { Asking, CallHook } from "#engine-claude/asking.js";
 import { Grants } from "#engine-claude/grants.js";
+import { HandedOver } from "#engine-claude/handed-over.js";
 
 const CALL: PreToolUseHookInput = {
   hook_event_name: "PreToolUse",
@@ -100,6 +101,49 @@ describe("the hook of a process", () => {
     const small = ask(1);
     for (const one of decide.splice(0)) one();
     await Promise.all([again, small]);
+  });
+
+  describe("where a tool speaks for the CLI", () => {
+    const { signal } = new AbortController();
+    const reasonOf = async (asking: Asking, call: Partial<PreToolUseHookInput>) => {
+      const { hookSpecificOutput: said } = await asking.answer({ ...CALL, ...call }, signal);
+      return said?.hookEventName === "PreToolUse" ? (said.permissionDecisionReason ?? "") : "";
+    };
+
+    it("denies calls with names and directories that are too long to be kept", async () => {
+      const decided = asking({ decide: async () => ({ answer: "allow" }) });
+      const longest = { tool_use_id: "a".repeat(500), cwd: "/".repeat(4096) };
+      expect(await reasonOf(decided, longest)).to.equal("");
+      for (const wrong of [
+        { tool_use_id: "a".repeat(501) },
+        { tool_use_id: Object({}) },
+        { cwd: "/".repeat(4097) },
+        { cwd: Object({}) },
+      ])
+        expect(await reasonOf(decided, wrong)).to.include("must have at most");
+    });
+
+    it("remembers the directories of so many calls, and denies further ones from there", async () => {
+      const decided = asking({ decide: async () => ({ answer: "allow" }) });
+      for (let n = 0; n < 10_000; n++)
+        expect(await reasonOf(decided, { tool_use_id: `${n}`, cwd: "/else" })).to.equal("");
+      expect(await reasonOf(decided, { tool_use_id: "another", cwd: "/else" })).to.include("Too many calls");
+      expect(await reasonOf(decided, { tool_use_id: "another" })).to.equal("");
+      expect(await reasonOf(decided, { tool_use_id: "0", cwd: "/else" })).to.equal("");
+    });
+
+    it("hands over no more calls of client tools than a turn can end with", async () => {
+      const offered = new HandedOver({ siblingsOf: async () => [], unsettledWith: () => [] }, "parallel");
+      const take = (length: number) =>
+        offered.take("x", { ...CALL, tool_input: { text: "x".repeat(length) } });
+      const MIB = 1024 * 1024;
+      expect((await take(8 * MIB)).answer).to.equal("deny");
+      expect((await take(7 * MIB)).answer).to.equal("defer");
+      expect((await take(MIB)).answer).to.equal("deny");
+      for (let n = 1; n < 256; n++) expect((await take(1)).answer).to.equal("defer");
+      expect((await take(1)).answer).to.equal("deny");
+      expect(offered.calls).to.have.length(256);
+    });
   });
 
   it("ignores an undecided call once the turn has ended", async () => {

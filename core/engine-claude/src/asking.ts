@@ -14,6 +14,7 @@ import { CLIENT_TOOL_MATCHER, clientToolOf } from "./client-tools.js";
 import type { Grants } from "./grants.js";
 import { HandedOver } from "./handed-over.js";
 import { CallMessages } from "./messages.js";
+import { isName, MAX_NAME_CHARS } from "./result-check.js";
 
 /** The CLI's tool with which the model asks its user. */
 const QUESTION_TOOL = "AskUserQuestion";
@@ -30,6 +31,9 @@ const MESSAGE_END_MS = 10_000;
  */
 const MAX_DECIDING = 256;
 const MAX_DECIDING_CHARS = 8 * 1024 * 1024;
+/** Calls of a turn that something is remembered of, and the length of a directory, as Linux has it. */
+const MAX_REMEMBERED = 10_000;
+const MAX_PATH_CHARS = 4096;
 
 export interface AskingOptions {
   /** If undefined, the CLI's own rules decide every call except the unresolved ones. */
@@ -133,7 +137,8 @@ export class CallHook {
   readonly #hook: HookCallback = async (input, _id, { signal }) => {
     if (input.hook_event_name !== "PreToolUse") return {};
     const answer = await this.#answered(input, signal);
-    if (isAllowed(answer) && UNCHANGING.has(input.tool_name)) this.#allowed.add(input.tool_use_id);
+    if (isAllowed(answer) && UNCHANGING.has(input.tool_name) && this.#allowed.size < MAX_REMEMBERED)
+      this.#allowed.add(input.tool_use_id);
     return answer;
   };
 
@@ -215,7 +220,8 @@ export class Asking {
   /** The hook's answer about a call. An empty answer leaves the decision to the CLI's own rules. */
   async answer(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
     this.#asked.get(input.tool_use_id)?.();
-    if (!this.#homes.includes(input.cwd)) this.#elsewhere.set(input.tool_use_id, input.cwd);
+    const problem = this.#notePlace(input);
+    if (problem !== undefined) return answerOf({ answer: "deny", message: problem });
     if (this.parts.unresolved.includes(input.tool_use_id)) {
       await this.parts.interrupt().catch(() => undefined);
       return answerOf({ answer: "deny", message: "This call was withdrawn." });
@@ -240,6 +246,15 @@ export class Asking {
       return needsPermission === true ? NEEDS_PERMISSION : {};
     }
     return answerOf(await this.#decide(this.parts.decider, this.#callOf(input, signal)));
+  }
+
+  /** Remembers where a call is made; returns why it can't. */
+  #notePlace({ tool_use_id: id, cwd }: PreToolUseHookInput): string | undefined {
+    if (!isName(id) || typeof cwd !== "string" || cwd.length > MAX_PATH_CHARS) return TOO_LONG;
+    if (this.#homes.includes(cwd)) return undefined;
+    if (this.#elsewhere.size >= MAX_REMEMBERED && !this.#elsewhere.has(id)) return TOO_MANY_ELSEWHERE;
+    this.#elsewhere.set(id, cwd);
+    return undefined;
   }
 
   /** Whether the turn ends with calls of client tools before this one. */
@@ -318,6 +333,8 @@ function isAllowed({ hookSpecificOutput: said }: SyncHookJSONOutput): boolean {
 const AFTER_CLIENT_CALL =
   "This call was not run, because calls of other tools in the same message come first. Repeat it if you still need it.";
 const TOO_MANY = "Too many calls wait for a decision. Repeat this one once others are decided.";
+const TOO_LONG = `A call must have at most ${MAX_NAME_CHARS} characters in its name, and ${MAX_PATH_CHARS} in its directory.`;
+const TOO_MANY_ELSEWHERE = "Too many calls of this turn were made outside its working directory.";
 const NOT_GIVEN = "This call needs permission, which has not been given yet.";
 const NO_ONE_ANSWERS =
   "No one can answer questions in this turn. Go on without the answer, or ask in the answer's text.";

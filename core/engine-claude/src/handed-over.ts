@@ -5,10 +5,14 @@ import type { CallMessages } from "./messages.js";
 
 /** How long the end of a message with calls of client tools is waited for, in ms: other calls in it may be long. */
 const MESSAGE_END_MS = 600_000;
+/** How many calls a turn can end with, and how long their inputs may be together, as JSON. */
+const MAX_CALLS = 256;
+const MAX_CHARS = 8 * 1024 * 1024;
 
 /** The calls of client tools that a turn ends with. */
 export class HandedOver {
   readonly #calls: ClientCall[] = [];
+  #chars = 0;
 
   /** @param offered undefined: no client waits for calls */
   constructor(
@@ -34,7 +38,12 @@ export class HandedOver {
     if (this.offered === undefined) return { answer: "deny", message: NO_CLIENT };
     if (agent_id !== undefined) return { answer: "deny", message: NOT_SUBAGENTS };
     if (this.offered === "single" && this.#calls.length > 0) return { answer: "deny", message: ONE_BY_ONE };
-    this.#calls.push({ id, name, input: isObject(tool_input) ? { ...tool_input } : {} });
+    const input = isObject(tool_input) ? { ...tool_input } : {};
+    const { length: chars } = JSON.stringify(input);
+    if (this.#calls.length >= MAX_CALLS || this.#chars + chars > MAX_CHARS)
+      return { answer: "deny", message: TOO_MANY };
+    this.#chars += chars;
+    this.#calls.push({ id, name, input });
     await this.messages.siblingsOf(id, MESSAGE_END_MS);
     return { answer: "defer" };
   }
@@ -42,5 +51,6 @@ export class HandedOver {
 
 const NO_CLIENT = "No client waits for this call, so it was not run.";
 const NOT_SUBAGENTS = "Only the main agent can call this tool, so the call was not run.";
+const TOO_MANY = "Too many or too large calls wait for the client, so this call was not run.";
 const ONE_BY_ONE =
   "This tool accepts one call at a time, so this call was not run. Repeat it if you still need it.";
