@@ -95,9 +95,9 @@ function sendHead(ctx: Context, { status, headers, body }: Response): void {
 }
 
 function streamOf(whole: Buffer): Readable {
-  const stream = new Readable({ read: () => undefined });
+  // Its end is written by itself: an idle connection keeps what was written last in memory.
+  const stream = new Readable({ read: () => void stream.push(null) });
   stream.push(whole);
-  stream.push(null);
   return stream;
 }
 
