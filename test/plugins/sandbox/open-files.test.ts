@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, openSync } from "node:fs";
 import { expect } from "chai";
 import { deletedFiles, treeOf } from "#plugins/sandbox/processes.js";
 import { temporaryFolder } from "../../temporary.js";
@@ -21,34 +20,29 @@ describe("deleted files that are open", () => {
     child = undefined;
   });
 
-  /** Opens a file and deletes it. */
-  function keep(folder: string, bytes: number): void {
-    const path = join(folder, `kept-${open.length}`);
-    const file = openSync(path, "w");
-    open.push(file);
-    writeSync(file, Buffer.alloc(bytes, 1));
-    unlinkSync(path);
+  /** Starts a shell with this script in the folder. Resolves to its id once it has written something. */
+  async function run(script: string, folder: string): Promise<number> {
+    child = spawn("sh", ["-c", script], { cwd: folder, detached: true });
+    if (child.stdout === null || child.pid === undefined) throw new Error("no child");
+    await once(child.stdout, "data");
+    return child.pid;
   }
 
   it("count once, on the file systems of the folders only", async () => {
     const folder = temporaryFolder("claudeway-open-");
-    // What else runs in this process may keep deleted files, too.
-    const before = await deletedFiles([process.pid], [folder]);
-    keep(folder, MIB);
-    const { bytes, problem } = await deletedFiles([process.pid, process.pid], [folder]);
-    expect(bytes - before.bytes).to.be.within(MIB, 2 * MIB - 1);
+    const script = `exec 3>kept; head -c ${MIB} /dev/zero >&3; rm kept; echo runs; exec sleep 600`;
+    const pid = await run(script, folder);
+    const { bytes, problem } = await deletedFiles([pid, pid], [folder]);
+    expect(bytes).to.equal(MIB);
     expect(problem).to.equal(undefined);
-    expect((await deletedFiles([process.pid], ["/proc"])).bytes).to.equal(0);
+    expect((await deletedFiles([pid], ["/proc"])).bytes).to.equal(0);
     expect(await deletedFiles([2 ** 22 + 1], [folder])).to.deep.equal({ bytes: 0 });
   });
 
   it("are not looked at without end, over all processes together", async () => {
     const folder = temporaryFolder("claudeway-open-");
     const script = `exec 3</dev/null 4</dev/null 5</dev/null; sh -c 'echo runs; sleep 600' & wait`;
-    child = spawn("sh", ["-c", script], { cwd: folder, detached: true });
-    if (child.stdout === null || child.pid === undefined) throw new Error("no child");
-    await once(child.stdout, "data");
-    const pids = treeOf(child.pid);
+    const pids = treeOf(await run(script, folder));
     expect(pids.length).to.be.at.least(2);
     expect(await deletedFiles(pids, [folder], 8)).to.include({ problem: "more than 8 files are open in it" });
     expect(await deletedFiles(pids, [folder], 80)).to.deep.equal({ bytes: 0 });
