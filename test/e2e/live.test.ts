@@ -99,7 +99,8 @@ describe("live processes", () => {
   });
 
   it("are ended after idle_secs, and with their session", async () => {
-    gateway = await TestGateway.start({ config: "[engine]\nidle_secs = 2\nspares = 0\n" });
+    // Longer than a busy machine takes to look at it.
+    gateway = await TestGateway.start({ config: "[engine]\nidle_secs = 10\nspares = 0\n" });
     const kept = await Conversation.start(gateway);
     await kept.say("[[words 2]]");
     expect((await cliProcesses(gateway)).length).to.equal(1);
