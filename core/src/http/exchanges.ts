@@ -44,7 +44,7 @@ export class Exchanges {
     forgetOver(connection);
     const exchange = { request, response };
     connection.open.push(exchange);
-    // It has the socket once the answer before it has been sent.
+    // A response gets the socket once the one before it has been sent.
     if (connection.open.length === 1 && response.socket !== null) this.#handOver(connection, exchange);
     else if (++this.#waiting > this.maxWaiting) request.socket.destroy();
   }
@@ -66,7 +66,7 @@ export class Exchanges {
     if (socket.destroyed || connection.open.length === 0) connection.answered?.();
     request.whenOver?.();
     const [next] = connection.open;
-    // What comes behind the last answer of a connection gets none.
+    // Requests after the last answer of a connection are not answered.
     if (next === undefined || next === connection.begun || !socket.writable) return;
     this.#waiting--;
     this.#handOver(connection, next);

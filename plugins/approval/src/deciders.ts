@@ -18,7 +18,7 @@ export function warnOfUnknown(
     const known = [...OWN, ...enabled, ...(await control.available())];
     const unknown = deciders.filter((name) => !known.includes(name));
     if (unknown.length === 0) return;
-    log.warn(`deciders: there is no ${unknown.join(", ")}; known: ${[...new Set(known)].sort().join(", ")}`);
+    log.warn(`unknown deciders: ${unknown.join(", ")}; known: ${[...new Set(known)].sort().join(", ")}`);
   };
   const look = () => {
     warn().catch((error: unknown) => log.warn({ err: error }, "deciders: could not be checked"));

@@ -44,7 +44,7 @@ export function answerOf({ output, body }: StoredResponse): Fields {
 /** Where responses are kept, each as one piece of JSON, by their numbers. */
 export interface Shelf {
   put(number: string, json: Buffer): Promise<void>;
-  /** Undefined if there is none. */
+  /** Undefined for an unknown number. */
   take(number: string, spend?: Spend): Promise<Buffer | undefined>;
   remove(number: string): Promise<void>;
 }

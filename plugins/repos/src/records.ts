@@ -87,7 +87,7 @@ export class RepoRecords {
   }
 }
 
-/** Empty if there is no such file. Any other fault may pass, so it rejects, and the repository stays. */
+/** Empty if the file does not exist. Any other fault may pass, so it rejects, and the repository stays. */
 async function textOf(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");

@@ -139,7 +139,7 @@ describe("the open requests of connections", () => {
     });
   }
 
-  it("where too many wait, cost only the connection its place that has one too many", () => {
+  it("close only the connection with one too many, where too many wait", () => {
     const exchanges = new Exchanges((request) => begun.push(request), 1);
     const [crowd, alone] = [new Socket(), new Socket()];
     arrive(exchanges, crowd, 3);

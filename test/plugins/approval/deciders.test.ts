@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { warnOfUnknown } from "#plugins/approval/deciders.js";
 import { eventually } from "../../e2e/poll.js";
 
-const WARNING = "deciders: there is no telegrm, slck; known: ";
+const WARNING = "unknown deciders: telegrm, slck; known: ";
 
 describe("the deciders in the configuration of approval", () => {
   it("are warned of at the start where they do not exist", async () => {
