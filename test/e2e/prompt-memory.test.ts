@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -6,6 +7,7 @@ import { RawClient } from "./raw-client.js";
 
 /** 5 MiB as UTF-8, and in memory. */
 const BIG = "x".repeat(5 * 1024 * 1024);
+const LARGE_ANSWER = fileURLToPath(new URL("../fixtures/plugins/large-answer", import.meta.url));
 /** Far more than a heap of 256 MB holds. */
 const MANY = 60;
 const REFUSED = "too many large requests or answers wait";
@@ -25,6 +27,7 @@ describe("large requests that wait", () => {
     gateway = await TestGateway.start({
       config:
         "[engine]\nmax_running = 1\nspares = 0\n[plugins.openai]\nenabled = true\n[plugins.swagger]\nenabled = true\n",
+      args: ["--enable-plugin", LARGE_ANSWER],
       env: { NODE_OPTIONS: "--max-old-space-size=256", IS_SANDBOX: "1" },
     });
     // The only place is taken.
@@ -106,6 +109,25 @@ describe("large requests that wait", () => {
     await client.sendWhole(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(count));
     for (let n = 0; n < 10; n++) expect((await fetch(gateway.url + path)).status).to.equal(200);
     client.leave();
+  });
+
+  it("are refused if their answers would fill the gateway's memory, for the key whose clients do not read", async () => {
+    const clients: RawClient[] = [];
+    for (let n = 0; n < 3; n++) {
+      const client = await RawClient.open(gateway.url);
+      clients.push(client);
+      client.pause();
+      client.send(`GET /large HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEYS.bob}\r\n\r\n`);
+    }
+    const ask = async (key: string) => {
+      const answer = await fetch(`${gateway.url}/large`, { headers: { authorization: `Bearer ${key}` } });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    await eventually("a refusal", async () => (await ask(KEYS.bob)) === 503);
+    expect(await ask(KEYS.admin)).to.equal(200);
+    for (const client of clients) client.leave();
+    await eventually("room again", async () => (await ask(KEYS.bob)) === 200);
   });
 
   it("are refused where they would fill the gateway's memory, although their clients have gone", async () => {
