@@ -40,6 +40,8 @@ const CLIENTS: Readonly<Record<string, readonly [args: readonly string[], cases:
 };
 /** How many clients run at once. */
 const JOBS = 3;
+/** A key for each client: two conversations of one key that say the same are one, and the second request would fork it. */
+const keyOf = (client: string) => `sk-${client}-0123456789abcdef`;
 /** Where requests are recorded to, which `npm test` replays. */
 const FIXTURES =
   process.env["WRITE_REQUESTS"] === "1" ? new URL("./requests.json", import.meta.url) : undefined;
@@ -62,13 +64,17 @@ describe("clients in Python, from PyPI, with the real CLI and the scripted model
     }
     options = await OptionsGateway.start({
       config: "[plugins.openai]\nenabled = true\n\n[plugins.anthropic]\nenabled = true\n",
+      env: {
+        WRAPPER_KEYS: [...Object.entries(KEYS), ...Object.keys(CLIENTS).map((one) => [one, keyOf(one)])]
+          .map(([id, secret]) => `${id}:${secret}`)
+          .join(","),
+      },
     });
     recorder = await Recorder.start(options.gateway.url);
     const env = {
       PATH: process.env["PATH"],
       HOME: process.env["HOME"],
       CLAUDEWAY_URL: recorder.url,
-      CLAUDEWAY_KEY: KEYS.bob,
       LITELLM_LOCAL_MODEL_COST_MAP: "True",
       LANGSMITH_TRACING: "false",
       NO_PROXY: "127.0.0.1",
@@ -78,7 +84,8 @@ describe("clients in Python, from PyPI, with the real CLI and the scripted model
     const work = async () => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
         const [client, [args]] = next;
-        results.set(client, await runCases(python, args, env).catch((error: Error) => error));
+        const withKey = { ...env, CLAUDEWAY_KEY: keyOf(client) };
+        results.set(client, await runCases(python, args, withKey).catch((error: Error) => error));
       }
     };
     await Promise.all(Array.from({ length: JOBS }, work));
