@@ -102,8 +102,8 @@ describe("TurnStream", () => {
     const stream = new TurnStream();
     const reader = stream.read({ mode: "text", after: 0, heartbeatMs: 10_000 });
     stream.push({ type: "text", delta: "a" });
-    await reader.next();
     const before = performance.now();
+    await reader.next();
     stream.push({ type: "text", delta: "b" });
     expect((await reader.next()).value).to.include({ data: "ab" });
     expect(performance.now() - before).to.be.above(40);
