@@ -3,10 +3,13 @@ const MAX_PIECES = 1024;
 /** A part is complete at so many characters. */
 const PART_CHARS = 65_536;
 
-/** A text that grows by pieces. It takes little more memory than its characters, however short the pieces are. */
+/**
+ * A text that grows by pieces. It takes little more memory than its characters, however short the pieces are. Its parts are never
+ * joined: whoever keeps what was cut out of it, or out of a part, keeps no copy of all of it.
+ */
 export class GrowingText {
   /** All but the last have `PART_CHARS` or more. */
-  #parts: string[] = [];
+  readonly #parts: string[] = [];
   /** The text after the parts. */
   #pieces: string[] = [];
   #length = 0;
@@ -21,9 +24,8 @@ export class GrowingText {
     if (this.#pieces.length >= MAX_PIECES) this.#join();
   }
 
-  /** The text between two offsets. From the beginning, it is the same string for all readers. */
+  /** The text between two offsets. */
   slice(from: number, end: number): string {
-    if (from === 0) return this.toString().slice(0, end);
     this.#join();
     const found: string[] = [];
     let before = this.#length;
@@ -37,8 +39,7 @@ export class GrowingText {
 
   toString(): string {
     this.#join();
-    if (this.#parts.length > 1) this.#parts = [this.#parts.join("")];
-    return this.#parts[0] ?? "";
+    return this.#parts.join("");
   }
 
   /** A string that is joined from an array is one piece of memory; one that is added to is a tree of all that was added. */

@@ -1,3 +1,5 @@
+import { dataOf, type Text, TextSpan } from "./text-frame.js";
+
 /** An event to send. A string is sent unchanged, anything else as JSON. */
 export interface SentFrame {
   readonly id: number;
@@ -5,7 +7,7 @@ export interface SentFrame {
   readonly data: unknown;
 }
 
-/** A longer text is sent in pieces of so many characters: what a slow reader has not read stays one text for all readers. */
+/** A longer text is sent in pieces of so many characters: a slow reader holds one of them, and the text is one for all readers. */
 const PIECE_CHARS = 65_536;
 /** What a piece must not end with, unless the text does: the beginning of a line break or of a character. */
 const BEGUN = /[\r\ud800-\udbff]/;
@@ -18,9 +20,11 @@ export async function* encodeFrames(frames: AsyncIterable<SentFrame | null>): As
   }
 }
 
-function* encodeFrame({ id, event, data }: SentFrame): Generator<string, void> {
-  let next = `id: ${id}\nevent: ${event}\ndata: `;
-  for (const piece of typeof data === "string" ? piecesOf(data) : jsonOf(data)) {
+function* encodeFrame(frame: SentFrame): Generator<string, void> {
+  let next = `id: ${frame.id}\nevent: ${frame.event}\ndata: `;
+  const data = dataOf(frame);
+  const isText = typeof data === "string" || data instanceof TextSpan;
+  for (const piece of isText ? piecesOf(data) : jsonOf(data)) {
     // Any line break ends a `data:` line; the client joins the lines with \n.
     next += piece.replaceAll(/\r\n|\r|\n/g, "\ndata: ");
     if (next.length < PIECE_CHARS) continue;
@@ -56,11 +60,12 @@ function hasLongText(data: unknown): data is Readonly<Record<string, unknown>> {
   return Object.values(data).some((value) => typeof value === "string" && value.length > PIECE_CHARS);
 }
 
-function* piecesOf(text: string): Generator<string, void> {
+function* piecesOf(text: Text): Generator<string, void> {
   for (let from = 0; from < text.length; ) {
-    const full = from + PIECE_CHARS;
-    const end = full < text.length && BEGUN.test(text.charAt(full - 1)) ? full - 1 : full;
-    yield text.slice(from, end);
-    from = end;
+    const full = text.slice(from, from + PIECE_CHARS);
+    const isBegun = from + full.length < text.length && BEGUN.test(full.charAt(full.length - 1));
+    const piece = isBegun ? full.slice(0, -1) : full;
+    yield piece;
+    from += piece.length;
   }
 }

@@ -4,11 +4,15 @@ import { approvalView } from "./approval-view.js";
 import { kindOf } from "./event-kinds.js";
 import { GrowingText } from "./growing-text.js";
 import { TextEnds } from "./text-ends.js";
+import { TextSpan, textFrame } from "./text-frame.js";
 import { weightOf } from "./weight.js";
 
 type Entry =
   | { readonly type: "thinking"; readonly data: StreamedThinking }
   | { readonly type: "other"; readonly frame: Omit<Frame, "id"> };
+
+/** What a reader gets next. `id` is that of the last event that it covers, without those from before the turn was parked. */
+type Step = Pick<Frame, "id" | "event"> & { readonly data: Frame["data"] | TextSpan };
 
 export interface ReadOptions {
   readonly mode: TextMode;
@@ -26,7 +30,7 @@ const MAX_THINKING = 16_384;
 /** How much of the events that only those get who name their kind is kept, in bytes; the latest are. */
 const MAX_WORK_BYTES = 4 * 1024 * 1024;
 
-/** A frame of new text ends with the event that makes it this long, in characters: a slow reader holds one frame. */
+/** A frame of new text ends with the event that makes it this long, in characters: a slow reader may hold one frame. */
 const MAX_DELTA = 262_144;
 /** Memory of any event beyond its data, in bytes. */
 const EVENT_BYTES = 8;
@@ -36,8 +40,8 @@ const BYTES_PER_CHARACTER = 2;
  * The events of one turn, from the first to `done`, for any number of readers, each at its own speed.
  *
  * The text is stored once, and a text event is only an offset into it. Readers pull: what accumulated while a reader
- * was busy comes as one frame, or a few long ones, so a slow reader costs no memory. A reader that reconnects with an id
- * continues from there.
+ * was busy comes as one frame, or a few long ones. Its text is cut out when the reader asks for it: one that does so in
+ * pieces and is slow costs the memory of a piece. A reader that reconnects with an id continues from there.
  */
 export class TurnStream {
   /** All events; those that are neither text nor among the entries were dropped. */
@@ -127,10 +131,10 @@ export class TurnStream {
         await pause(lastThinkingAt + THINKING_INTERVAL_MS - performance.now());
         lastThinkingAt = performance.now();
       }
-      const frame = this.#frameAt(cursor, mode);
-      cursor = frame.id;
+      const step = this.#stepAt(cursor, mode);
+      cursor = step.id;
       this.#read = Math.max(this.#read, cursor);
-      yield { ...frame, id: frame.id + this.#skipped };
+      yield toFrame(step, cursor + this.#skipped);
     }
   }
 
@@ -138,14 +142,14 @@ export class TurnStream {
   *#ending(mode: TextMode, after: number): Generator<Frame, void> {
     let id = after;
     for (let cursor = 0; cursor < this.#ends.length; ) {
-      const frame = this.#frameAt(cursor, mode);
-      cursor = frame.id;
-      if (mode === "text" || frame.event !== "text") yield { ...frame, id: ++id };
+      const step = this.#stepAt(cursor, mode);
+      cursor = step.id;
+      if (mode === "text" || step.event !== "text") yield toFrame(step, ++id);
     }
   }
 
-  /** The frame that starts at an event; consecutive text events become one frame. */
-  #frameAt(cursor: number, mode: TextMode): Frame {
+  /** What comes at an event; consecutive text events become one step. */
+  #stepAt(cursor: number, mode: TextMode): Step {
     if (this.#ends.isText(cursor)) return this.#textAt(cursor, mode);
     const entry = this.#entries.get(cursor);
     if (entry === undefined) return { id: this.#afterDropped(cursor), event: "missed", data: {} };
@@ -153,12 +157,12 @@ export class TurnStream {
     return { ...entry.frame, id: cursor + 1 };
   }
 
-  #textAt(cursor: number, mode: TextMode): Frame {
+  #textAt(cursor: number, mode: TextMode): Step {
     const from = mode === "text" ? 0 : this.#ends.before(cursor);
     const isFull = (id: number) => mode === "delta" && this.#ends.before(id) - from >= MAX_DELTA;
     let id = cursor + 1;
     while (this.#ends.isText(id) && !isFull(id)) id++;
-    return { id, event: "text", data: this.#text.slice(from, this.#ends.before(id)) };
+    return { id, event: "text", data: new TextSpan(this.#text, from, this.#ends.before(id)) };
   }
 
   #afterDropped(cursor: number): number {
@@ -215,6 +219,10 @@ export class TurnStream {
       clearTimeout(timer);
     }
   }
+}
+
+function toFrame({ event, data }: Step, id: number): Frame {
+  return data instanceof TextSpan ? textFrame(id, data) : { id, event, data };
 }
 
 function toEntry(event: Exclude<TurnEvent, { type: "text" }>): Entry {
