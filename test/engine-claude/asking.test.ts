@@ -96,11 +96,12 @@ describe("the hook of a process", () => {
     expect(decide.length).to.equal(256);
     for (const one of decide.splice(0)) one();
     await Promise.all(waiting);
-    const again = ask(8 * MIB - 100);
-    expect(await reasonOf(100)).to.include("Too many calls wait");
-    const small = ask(1);
+    const again = ask(8 * MIB - 1000);
+    expect(await reasonOf(1000)).to.include("Too many calls wait");
+    const small = reasonOf(1);
     for (const one of decide.splice(0)) one();
-    await Promise.all([again, small]);
+    expect(await small).to.equal(undefined);
+    await again;
   });
 
   describe("where a tool speaks for the CLI", () => {
@@ -112,11 +113,14 @@ describe("the hook of a process", () => {
 
     it("denies calls with names and directories that are too long to be kept", async () => {
       const decided = asking({ decide: async () => ({ answer: "allow" }) });
-      const longest = { tool_use_id: "a".repeat(500), cwd: "/".repeat(4096) };
+      const longest = { tool_use_id: "a".repeat(500), tool_name: "a".repeat(500), cwd: "/".repeat(4096) };
       expect(await reasonOf(decided, longest)).to.equal("");
       for (const wrong of [
         { tool_use_id: "a".repeat(501) },
         { tool_use_id: Object({}) },
+        { tool_name: "a".repeat(501) },
+        { tool_name: `mcp__client__${"a".repeat(501)}` },
+        { tool_name: Object({}) },
         { cwd: "/".repeat(4097) },
         { cwd: Object({}) },
       ])
@@ -130,6 +134,24 @@ describe("the hook of a process", () => {
       expect(await reasonOf(decided, { tool_use_id: "another", cwd: "/else" })).to.include("Too many calls");
       expect(await reasonOf(decided, { tool_use_id: "another" })).to.equal("");
       expect(await reasonOf(decided, { tool_use_id: "0", cwd: "/else" })).to.equal("");
+    });
+
+    it("counts all that the CLI says of a call that waits, not its input alone", async () => {
+      const decide: (() => void)[] = [];
+      const decided = asking({
+        decide: () => new Promise((resolve) => decide.push(() => resolve({ answer: "allow" }))),
+      });
+      const large = { tool_input: {}, agent_type: "x".repeat(5 * 1024 * 1024) };
+      const first = reasonOf(decided, large);
+      expect(await reasonOf(decided, { ...large, tool_use_id: "toolu_2" })).to.include("Too many calls wait");
+      for (const one of decide.splice(0)) one();
+      expect(await first).to.equal("");
+      const again = reasonOf(decided, large);
+      for (const one of decide.splice(0)) one();
+      expect(await again).to.equal("");
+      const offered = new HandedOver({ siblingsOf: async () => [], unsettledWith: () => [] }, "parallel");
+      expect((await offered.take("x", { ...CALL, ...large })).answer).to.equal("defer");
+      expect((await offered.take("x", { ...CALL, ...large })).answer).to.equal("deny");
     });
 
     it("hands over no more calls of client tools than a turn can end with", async () => {

@@ -26,8 +26,8 @@ const HOOK_TIMEOUT_SECS = 2_147_483;
 /** How long the end of a call's message is waited for when it is to be parked, in ms. */
 const MESSAGE_END_MS = 10_000;
 /**
- * How many calls of a turn are decided at once, and how long their inputs may be together, as JSON: a tool that speaks for the
- * CLI could ask about calls without end, and each waits in memory and in the ledger.
+ * How many calls of a turn are decided at once, and how many characters all that the CLI says of them may have, as JSON: a tool
+ * that speaks for it could ask about calls without end, and each waits in memory and in the ledger.
  */
 const MAX_DECIDING = 256;
 const MAX_DECIDING_CHARS = 8 * 1024 * 1024;
@@ -233,7 +233,7 @@ export class Asking {
     if (this.parts.decider === undefined && input.tool_name === QUESTION_TOOL) {
       const { questions } = this.parts;
       if (questions === undefined) return answerOf({ answer: "deny", message: NO_ONE_ANSWERS });
-      return answerOf(await this.#decide(questions, this.#callOf(input, signal)));
+      return answerOf(await this.#decide(questions, input, signal));
     }
     if (this.parts.decider === undefined) {
       const granted = this.parts.grants.take(
@@ -245,12 +245,13 @@ export class Asking {
       const needsPermission = await this.parts.needsPermission?.(this.#callOf(input, signal));
       return needsPermission === true ? NEEDS_PERMISSION : {};
     }
-    return answerOf(await this.#decide(this.parts.decider, this.#callOf(input, signal)));
+    return answerOf(await this.#decide(this.parts.decider, input, signal));
   }
 
   /** Remembers where a call is made; returns why it can't. */
-  #notePlace({ tool_use_id: id, cwd }: PreToolUseHookInput): string | undefined {
-    if (!isName(id) || typeof cwd !== "string" || cwd.length > MAX_PATH_CHARS) return TOO_LONG;
+  #notePlace({ tool_use_id: id, tool_name, cwd }: PreToolUseHookInput): string | undefined {
+    if (!isName(id) || !isName(tool_name) || typeof cwd !== "string" || cwd.length > MAX_PATH_CHARS)
+      return TOO_LONG;
     if (this.#homes.includes(cwd)) return undefined;
     if (this.#elsewhere.size >= MAX_REMEMBERED && !this.#elsewhere.has(id)) return TOO_MANY_ELSEWHERE;
     this.#elsewhere.set(id, cwd);
@@ -262,12 +263,14 @@ export class Asking {
     return agent_id === undefined && this.handedOver.calls.length > 0;
   }
 
-  async #decide(decider: CallDecider, call: AskedCall): Promise<CallAnswer> {
-    const { length: chars } = JSON.stringify(call.input);
+  async #decide(decider: CallDecider, input: PreToolUseHookInput, signal: AbortSignal): Promise<CallAnswer> {
+    // All of it stays in memory until the call is answered.
+    const { length: chars } = JSON.stringify(input);
     const { calls } = this.#deciding;
     if (calls >= MAX_DECIDING || (calls > 0 && this.#deciding.chars + chars > MAX_DECIDING_CHARS))
       return { answer: "deny", message: TOO_MANY };
     this.#deciding = { calls: calls + 1, chars: this.#deciding.chars + chars };
+    const call = this.#callOf(input, signal);
     const deciding = decider.decide(call);
     this.#open.set(call.toolUseId, deciding);
     try {

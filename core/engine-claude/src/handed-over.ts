@@ -5,7 +5,7 @@ import type { CallMessages } from "./messages.js";
 
 /** How long the end of a message with calls of client tools is waited for, in ms: other calls in it may be long. */
 const MESSAGE_END_MS = 600_000;
-/** How many calls a turn can end with, and how long their inputs may be together, as JSON. */
+/** How many calls a turn can end with, and how many characters all that the CLI says of them may have, as JSON. */
 const MAX_CALLS = 256;
 const MAX_CHARS = 8 * 1024 * 1024;
 
@@ -31,15 +31,13 @@ export class HandedOver {
   }
 
   /** Takes a call of a client tool. The CLI ends the turn when all its calls are deferred. */
-  async take(
-    name: string,
-    { tool_use_id: id, tool_input, agent_id }: PreToolUseHookInput,
-  ): Promise<CallAnswer> {
+  async take(name: string, call: PreToolUseHookInput): Promise<CallAnswer> {
+    const { tool_use_id: id, tool_input, agent_id } = call;
     if (this.offered === undefined) return { answer: "deny", message: NO_CLIENT };
     if (agent_id !== undefined) return { answer: "deny", message: NOT_SUBAGENTS };
     if (this.offered === "single" && this.#calls.length > 0) return { answer: "deny", message: ONE_BY_ONE };
     const input = isObject(tool_input) ? { ...tool_input } : {};
-    const { length: chars } = JSON.stringify(input);
+    const { length: chars } = JSON.stringify(call);
     if (this.#calls.length >= MAX_CALLS || this.#chars + chars > MAX_CHARS)
       return { answer: "deny", message: TOO_MANY };
     this.#chars += chars;
