@@ -124,7 +124,7 @@ describe("the hook of a process", () => {
         { cwd: "/".repeat(4097) },
         { cwd: Object({}) },
       ])
-        expect(await reasonOf(decided, wrong)).to.include("must have at most");
+        expect(await reasonOf(decided, wrong)).to.include("at most 500 characters in its id and in its name");
     });
 
     it("remembers the directories of so many calls, and denies further ones from there", async () => {

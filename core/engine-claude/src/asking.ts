@@ -336,7 +336,7 @@ function isAllowed({ hookSpecificOutput: said }: SyncHookJSONOutput): boolean {
 const AFTER_CLIENT_CALL =
   "This call was not run, because calls of other tools in the same message come first. Repeat it if you still need it.";
 const TOO_MANY = "Too many calls wait for a decision. Repeat this one once others are decided.";
-const TOO_LONG = `A call must have at most ${MAX_NAME_CHARS} characters in its name, and ${MAX_PATH_CHARS} in its directory.`;
+const TOO_LONG = `A call must have at most ${MAX_NAME_CHARS} characters in its id and in its name, and ${MAX_PATH_CHARS} in its directory.`;
 const TOO_MANY_ELSEWHERE = "Too many calls of this turn were made outside its working directory.";
 const NOT_GIVEN = "This call needs permission, which has not been given yet.";
 const NO_ONE_ANSWERS =
