@@ -22,7 +22,7 @@ export interface HistoryParts {
   readonly spawn: (workdir: string, keyId: string) => Promise<SpawnPlan>;
 }
 
-/** The number of transcripts that may be read at once, also those of one key: each is read from its beginning. */
+/** How many transcripts may be read at once, in all and of one key: each is read from its beginning. */
 const MAX_READS = 8;
 const MAX_READS_PER_KEY = 4;
 /** The size of a page of the ledger, and the number of pages searched for the turns of a page of messages. */
