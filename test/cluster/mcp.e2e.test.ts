@@ -104,6 +104,16 @@ describe("a session of an MCP client, at two nodes", () => {
     expect(await tool(b, "cancel_task", { task_id: long })).to.include({ cancelled: false });
   });
 
+  it("answers at the other one, also after newer sessions have replaced it", async () => {
+    const prompt = promptOf({ tag: "answered", ms: 4000, units: 1 });
+    const params = { name: "run_task", arguments: { prompt } };
+    const call = await post(b, { id: 7, method: "tools/call", params }, { id: session });
+    // As many as a key may have.
+    for (let n = 0; n < 50; n++) await (await post(a, INITIALIZE)).text();
+    expect((await list(b)).status).to.equal(404);
+    expect(await call.text()).to.include('"result"');
+  });
+
   it("ends at both when it is ended at one", async () => {
     expect((await list(b)).status).to.equal(200);
     expect((await post(b, {}, { id: session, method: "DELETE" })).status).to.equal(204);

@@ -46,8 +46,8 @@ export class SessionTable {
     if (isShared) return this.#adopting.get(id) ?? session ?? this.#adopt(id, keyId);
     if (session?.keyId === keyId) {
       if (shared === undefined) return session;
-      // It was ended at another gateway.
-      await this.#close(session);
+      // It was ended at another gateway; a call that is being answered may have cost something.
+      if (session.calls === 0) await this.#close(session);
     }
     throw new Refusal(404, "no such MCP session; initialize a new one");
   }
@@ -70,14 +70,20 @@ export class SessionTable {
   async #makeRoom(keyId: string): Promise<void> {
     const { shared, maxPerKey } = this.options;
     const ids = (await shared?.idsOf(keyId)) ?? [];
-    const surplus = Math.max(0, ids.length + 1 - maxPerKey);
-    const unused = ids.filter((id) => !this.#sessions.get(id)?.calls);
+    let surplus = ids.length + 1 - maxPerKey;
+    const isUnused = (id: string) => !this.#sessions.get(id)?.calls;
+    const unused = ids.filter(isUnused);
     if (unused.length < surplus) throw tooMany();
-    for (const id of unused.slice(0, surplus)) {
+    for (const id of unused) {
+      if (surplus <= 0) return;
+      // A request may begin on it while others are deleted, and while it is itself.
+      if (!isUnused(id)) continue;
       await shared?.delete(id, keyId);
+      surplus--;
       const session = this.#sessions.get(id);
-      if (session !== undefined) await this.#close(session);
+      if (session?.calls === 0) await this.#close(session);
     }
+    if (surplus > 0) throw tooMany();
   }
 
   /** Two requests that arrive together get the same session. */
@@ -88,14 +94,16 @@ export class SessionTable {
   }
 
   async #adoptNew(id: string, keyId: string): Promise<McpSession> {
-    const session = await this.#make(id, keyId);
+    let session: McpSession | undefined;
     try {
+      session = await this.#make(id, keyId);
       await session.adopt();
+      return session;
     } catch (error) {
-      await this.#close(session);
+      if (session === undefined) this.options.shared?.forget(id);
+      else await this.#close(session);
       throw error;
     }
-    return session;
   }
 
   async #make(id: string, keyId: string): Promise<McpSession> {
@@ -177,9 +185,12 @@ export class SessionTable {
 
   /** A session that is answering counts as used, at all gateways. */
   #keep({ id, keyId }: McpSession): void {
-    this.options.shared?.has(id, keyId).catch((error: unknown) => {
-      this.options.log.warn({ err: error }, "a session of an MCP client could not be kept");
+    const { shared, log } = this.options;
+    const kept = shared?.has(id, keyId).then(() => {
+      // It may have been closed meanwhile.
+      if (!this.#sessions.has(id)) shared.forget(id);
     });
+    kept?.catch((error: unknown) => log.warn({ err: error }, "a session of an MCP client could not be kept"));
   }
 }
 

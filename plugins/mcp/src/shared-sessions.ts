@@ -6,8 +6,8 @@ import type { McpSession, RequestId } from "./session.js";
 const CANCELLED_MS = 60_000;
 /** Cancellations of a key that a gateway keeps at once: as many as the requests of a key that one may be answering. */
 const MAX_CANCELLED = 256;
-/** After this time, in ms, a use of a session is written again. */
-const USE_MS = 60_000;
+/** After this time, in ms, a use of a session is written again. Sessions that are answering are looked at each minute. */
+const USE_MS = 50_000;
 
 /** The protocol sessions of all gateways on one ledger: a client's requests may arrive at any of them. */
 export class SharedSessions {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { PluginStore } from "@claudeway/core";
 import { expect } from "chai";
 import { Prompts } from "#plugins/mcp/prompts.js";
@@ -9,6 +10,7 @@ import { memoryStore } from "../memory-store.js";
 
 const BOB = { keyId: "bob", admin: false };
 const EVE = { keyId: "eve", admin: false };
+const CALL = { caller: BOB, address: undefined };
 const TOO_MANY = { status: 429, message: "too many MCP sessions are open; close one" };
 
 /** All keys share the entries of one store. */
@@ -76,17 +78,66 @@ describe("mcp: the room of a key in the store of several gateways", () => {
   it("keeps the sessions that answer a request, here or at another gateway", async () => {
     const store = memoryStore();
     const [a, b] = [gateway(store), gateway(store, 200)];
-    const call = { caller: BOB, address: undefined };
     const [here, unused] = [await a.begin(BOB), await a.begin(BOB)];
-    here.begin(1, call);
+    here.begin(1, CALL);
     const there = await a.begin(BOB);
     expect(await refusal(a.find(BOB, unused.id))).to.include({ status: 404 });
-    there.begin(1, call);
+    there.begin(1, CALL);
     expect(await refusal(a.begin(BOB))).to.deep.equal(TOO_MANY);
-    (await b.find(EVE, (await b.begin(EVE)).id)).begin(1, call);
+    (await b.find(EVE, (await b.begin(EVE)).id)).begin(1, CALL);
     const version = async () => (await store.list("session/eve/")).entries[0]?.version;
     const before = await version();
     await eventually("a later end of its record", async () => (await version()) !== before);
+  });
+
+  it("ends no session on which a request begins while others are ended", async () => {
+    const store = memoryStore();
+    const ids = [randomUUID(), randomUUID(), randomUUID()] as const;
+    const deleting = new Map<string, () => void>();
+    const table = gateway({
+      ...store,
+      delete: async (key) => {
+        deleting.get(key)?.();
+        return store.delete(key);
+      },
+    });
+    const other = new SharedSessions(store, 60_000);
+    for (const id of ids.slice(0, 2)) await other.add(id, "bob");
+    const used = await table.find(BOB, ids[1]);
+    await other.add(ids[2], "bob");
+    const signals: AbortSignal[] = [];
+    deleting.set(`session/bob/${ids[0]}`, () => signals.push(used.begin(1, CALL).signal));
+    const last = await table.begin(BOB);
+    expect(signals.map(({ aborted }) => aborted)).to.deep.equal([false]);
+    expect(await records(store)).to.have.members([`session/bob/${used.id}`, `session/bob/${last.id}`]);
+    deleting.set(`session/bob/${last.id}`, () => signals.push(last.begin(1, CALL).signal));
+    expect(await refusal(table.begin(BOB))).to.deep.equal(TOO_MANY);
+    expect(signals.map(({ aborted }) => aborted)).to.deep.equal([false, false]);
+  });
+
+  it("lets calls end whose session another gateway has ended", async () => {
+    const store = memoryStore();
+    const [a, b] = [gateway(store), gateway(store)];
+    const session = await b.find(BOB, (await a.begin(BOB)).id);
+    const { signal, end } = session.begin(1, CALL);
+    for (let n = 0; n < 2; n++) await a.begin(BOB);
+    expect(await refusal(b.find(BOB, session.id))).to.include({ status: 404 });
+    expect(signal.aborted).to.equal(false);
+    end();
+    expect(await refusal(b.find(BOB, session.id))).to.include({ status: 404 });
+  });
+
+  it("counts a session as used at each request that is refused", async () => {
+    const store = memoryStore();
+    const [a, b] = [gateway(store), gateway(store)];
+    for (let n = 0; n < 2; n++) (await b.find(BOB, (await a.begin(BOB)).id)).begin(1, CALL);
+    const { id } = await a.begin(BOB);
+    const versions = new Set<number | undefined>();
+    for (let n = 0; n < 3; n++) {
+      expect(await refusal(b.find(BOB, id))).to.deep.equal(TOO_MANY);
+      versions.add((await store.get(`session/bob/${id}`))?.version);
+    }
+    expect(versions.size).to.equal(3);
   });
 
   it("refuses a session that the store has no room for", async () => {

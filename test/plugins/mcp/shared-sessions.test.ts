@@ -1,3 +1,4 @@
+import { mock } from "node:test";
 import type { PluginStore } from "@claudeway/core";
 import { expect } from "chai";
 import { SharedSessions } from "#plugins/mcp/shared-sessions.js";
@@ -31,5 +32,23 @@ describe("mcp: sessions of several gateways", () => {
     expect(await other.has(ID, "bob")).to.equal(true);
     expect(await version()).to.not.equal(before);
     expect(await other.has(ID, "eve")).to.equal(false);
+  });
+
+  it("have uses that are known to the minute", async () => {
+    mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    try {
+      const store = memoryStore();
+      const sessions = new SharedSessions(store, 600_000);
+      await sessions.add(ID, "bob");
+      const versions = new Set<number | undefined>();
+      for (let minute = 0; minute < 4; minute++) {
+        mock.timers.tick(60_000);
+        await sessions.has(ID, "bob");
+        versions.add((await store.get(`session/bob/${ID}`))?.version);
+      }
+      expect(versions.size).to.equal(4);
+    } finally {
+      mock.timers.reset();
+    }
   });
 });
