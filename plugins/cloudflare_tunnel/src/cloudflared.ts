@@ -38,7 +38,8 @@ export class Cloudflared {
     });
     for (const stream of [child.stdout, child.stderr]) {
       const lines = new Lines(line);
-      stream.setEncoding("utf8").on("data", (text: string) => lines.push(text));
+      // Where no file can be opened, the child has no streams.
+      stream?.setEncoding("utf8").on("data", (text: string) => lines.push(text));
     }
   }
 

@@ -120,6 +120,10 @@ async function runGit(env: Record<string, string>, run: GitRun): Promise<string>
   if (signal.aborted) throw new GitError("it was stopped", "stopped");
   // A group of its own: git starts further programs, and all of them are ended together.
   const child = spawn("git", args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  // Before anything else: where no file can be opened, the child has no streams, and an error without a listener is fatal.
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject).once("close", resolve);
+  });
   const { pid } = child;
   let ended: GitError["end"] | undefined;
   const end = (why: NonNullable<typeof ended>) => {
@@ -130,7 +134,7 @@ async function runGit(env: Record<string, string>, run: GitRun): Promise<string>
   signal.addEventListener("abort", stop);
   const watched = new AbortController();
   if (run.isTooLarge !== undefined) void watch(run.isTooLarge, () => end("limit"), watched.signal);
-  giveSecret(child.stdio[3], secret);
+  giveSecret(child.stdio?.[3], secret);
   let out = "";
   let complaint = "";
   child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
@@ -141,9 +145,7 @@ async function runGit(env: Record<string, string>, run: GitRun): Promise<string>
     complaint = (complaint + chunk).slice(-4000);
   });
   try {
-    const status = await new Promise<number | null>((resolve, reject) => {
-      child.once("error", reject).once("close", resolve);
-    });
+    const status = await closed;
     if (ended !== undefined)
       throw new GitError(ended === "limit" ? "it is too large" : "it was stopped", ended);
     if (status !== 0)
