@@ -16,7 +16,7 @@ interface Connection {
   readonly socket: Duplex;
   /** In the order of the requests. */
   readonly open: Exchange[];
-  /** The one that was handed over last; those behind it wait. */
+  /** The one that was handed over last, until it is over; those behind it wait. */
   begun: Exchange | undefined;
   /** Called when nothing is open any more. */
   answered: (() => void) | undefined;
@@ -65,6 +65,7 @@ export class Exchanges {
     if (!request.complete && !socket.destroyed) hangUpUnless(connection, request);
     if (socket.destroyed || connection.open.length === 0) connection.answered?.();
     request.whenOver?.();
+    request.whenOver = undefined;
     const [next] = connection.open;
     // Requests after the last answer of a connection are not answered.
     if (next === undefined || next === connection.begun || !socket.writable) return;
@@ -114,8 +115,11 @@ export class Exchanges {
     this.#connections.set(socket, connection);
     socket.once("close", () => {
       clearTimeout(connection.hangUp);
-      this.#waiting -= connection.open.filter((exchange) => exchange !== connection.begun).length;
+      const waiting = connection.open.filter((exchange) => exchange !== connection.begun);
       connection.open.length = 0;
+      this.#waiting -= waiting.length;
+      // Node closes the one response alone that has the socket.
+      for (const { response } of waiting) response.emit("close");
       connection.answered?.();
     });
     return connection;
@@ -123,8 +127,11 @@ export class Exchanges {
 }
 
 /** Responses are written in the order of their requests, so that those which are over come first. */
-function forgetOver({ open }: Connection): void {
-  while (open[0] !== undefined && isOver(open[0])) open.shift();
+function forgetOver(connection: Connection): void {
+  const { open } = connection;
+  // One that an idle connection remembered would keep its bodies in memory.
+  while (open[0] !== undefined && isOver(open[0]))
+    if (open.shift() === connection.begun) connection.begun = undefined;
 }
 
 /** Closes the connection unless all of the request comes, its last. */

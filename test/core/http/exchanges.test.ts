@@ -6,6 +6,7 @@ import { Exchanges } from "#core/http/exchanges.js";
 import { IncomingRequest } from "#core/http/incoming.js";
 import { eventually } from "../../e2e/poll.js";
 import { RawClient } from "../../e2e/raw-client.js";
+import { heapUsed } from "../../heap.js";
 
 const MAX_WAITING = 10;
 const ask = (path: string, more = "") => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
@@ -14,7 +15,10 @@ describe("requests that wait behind others on their connection", () => {
   let server: Server;
   let url: string;
   let arrived = 0;
+  let closed = 0;
   let begun: string[] = [];
+  /** The requests that arrived, unless they are forgotten. */
+  let known: WeakRef<IncomingRequest>[] = [];
   let answer: (() => void)[] = [];
   const clients: RawClient[] = [];
 
@@ -26,6 +30,8 @@ describe("requests that wait behind others on their connection", () => {
     }, MAX_WAITING);
     server = createServer({ IncomingMessage: IncomingRequest }, (request, response) => {
       arrived++;
+      known.push(new WeakRef(request));
+      response.once("close", () => closed++);
       exchanges.begin(request, response);
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -34,7 +40,7 @@ describe("requests that wait behind others on their connection", () => {
     url = `http://127.0.0.1:${address.port}`;
   });
   beforeEach(() => {
-    [arrived, begun, answer] = [0, [], []];
+    [arrived, closed, begun, answer, known] = [0, 0, [], [], []];
   });
   afterEach(async () => {
     for (const client of clients.splice(0)) client.leave();
@@ -74,11 +80,24 @@ describe("requests that wait behind others on their connection", () => {
     await eventually("all of them", () => arrived === 3);
     client.leave();
     await eventually("that the server sees it", async () => (await connections()) === 0);
+    await eventually("that all are closed", () => closed === 3);
     const last = await send(ask("/held", "Connection: close\r\n") + ask("/one"));
     await eventually("the last", () => begun.length === 2);
     for (const end of answer.splice(1)) end();
     await last.closed;
     expect(begun).to.deep.equal(["/held", "/held"]);
+    await eventually("that all are closed", () => closed === arrived);
+  });
+
+  it("are forgotten once they are answered, also on connections that stay open", async () => {
+    const pipelined = await send(ask("/one") + ask("/two"));
+    const alone = await send(ask("/three"));
+    await eventually("the answers", () => closed === 3);
+    await eventually("that they are forgotten", () => {
+      heapUsed();
+      return known.every((request) => request.deref() === undefined);
+    });
+    expect([pipelined.isClosed, alone.isClosed]).to.deep.equal([false, false]);
   });
 
   it("are bounded for all clients together: the connection with one too many is closed", async () => {
