@@ -34,8 +34,8 @@ export interface TurnCallsOptions {
   readonly questionsWaitSecs?: number | undefined;
   /** The turn's slot in the queue, suspended while a person is asked. */
   readonly slot: { suspend(): void; resume(): Promise<void>; leave(): void };
-  /** Called right before the decision on the parked call is passed to the CLI, which waits for it until `gone`. */
-  readonly deliver: (gone: AbortSignal) => Promise<void>;
+  /** Records that the decision on the parked call goes to the CLI, which waits until `gone`. Each try begins with `check`. */
+  readonly deliver: (gone: AbortSignal, check: () => Promise<void>) => Promise<void>;
   /** Aborted when the gateway closes: calls that can be parked then park at once. */
   readonly closing: AbortSignal;
 }
@@ -100,8 +100,10 @@ export class TurnCalls implements CallDecider {
   async #deliver(asked: AskedCall, decided: Approval): Promise<CallAnswer> {
     this.#delivered = true;
     if (!keyMayDecide(decided.deciders)) this.#closed.add(asked.toolUseId);
-    await this.options.deliver(asked.signal);
-    const answer = await this.#unlessRefused(asked, answerOf(decided));
+    let answer = answerOf(decided);
+    await this.options.deliver(asked.signal, async () => {
+      answer = await this.#unlessRefused(asked, answer);
+    });
     this.options.emit({ type: "permission_resolved", approval: decided });
     return answer;
   }
@@ -149,10 +151,11 @@ export class TurnCalls implements CallDecider {
     return this.#ask(asked, call, terms);
   }
 
-  /** Whether the key approved this call afterwards, and may decide it at all. Each approval is used once. */
+  /** Whether the key approved this call afterwards, in its directory, and may decide it at all. Each approval is used once. */
   #takeGranted(call: ToolCall, { deciders }: AskTerms): boolean {
     if (!keyMayDecide(deciders)) return false;
-    const index = this.#granted.findIndex((granted) => isIn(granted.cwd, call) && isSameCall(granted, call));
+    const { cwd, workdir } = call;
+    const index = this.#granted.findIndex((one) => (one.cwd ?? workdir) === cwd && isSameCall(one, call));
     return index !== -1 && this.#granted.splice(index, 1).length > 0;
   }
 
@@ -215,11 +218,6 @@ export class TurnCalls implements CallDecider {
       wait.end();
     }
   }
-}
-
-/** Whether a call is made in the directory it was approved for; by default the working directory. */
-function isIn(folder: string | undefined, { cwd, workdir }: ToolCall): boolean {
-  return (folder ?? workdir) === cwd;
 }
 
 type Waited = "park" | { readonly approval: Approval; readonly late?: string };

@@ -93,8 +93,10 @@ export class TurnPreparation {
       emit: (event) => (event.type === "question" ? events.report(event) : events.emit(event)),
       questionsWaitSecs,
       slot,
-      deliver: (gone) =>
-        untilWritten(() => recorder.unpark(gone), gone, log.child({ turn_id: request.info.id })),
+      deliver: (gone, check) => {
+        const write = () => check().then(() => recorder.unpark(gone));
+        return untilWritten(write, gone, log.child({ turn_id: request.info.id }));
+      },
       closing,
     });
   }

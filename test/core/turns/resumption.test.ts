@@ -3,6 +3,7 @@ import { expect } from "chai";
 import type { Services } from "#core/services.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { eventually } from "../../e2e/poll.js";
+import { deferred } from "../../kernel/kit.js";
 import { newApproval, newTurn, parkedFor, tokens, usageOf } from "../../ledger/fixture.js";
 import { BookOwnership } from "./book-ownership.js";
 import { CALLER, newSessionOf, promptIn, ServicesKit } from "./services-kit.js";
@@ -145,6 +146,25 @@ describe("a turn whose call was decided", () => {
     services.turns.stopAll("shutdown");
     expect((await turn.ended).outcome.end).to.equal("parked");
     expect(engine.answers).to.deep.include({ answer: "deny", message: BROKEN });
+  });
+
+  it("stays parked if it is stopped by a shutdown while the rules are asked about the decision", async () => {
+    engine.asks = true;
+    const verdict = deferred();
+    let asked = 0;
+    kit.kernel?.hooks.approve.tapPromise("slow", async () => {
+      asked += 1;
+      await verdict.promise;
+      return { verdict: "allow" };
+    });
+    const id = await decided(await newSessionOf(services));
+    await services.resumption.goOn(id);
+    const turn = await runningTurn(id);
+    await eventually("the rules are asked", () => asked === 1);
+    services.closeTurns();
+    services.turns.stopAll("shutdown");
+    verdict.resolve();
+    expect((await turn.ended).outcome.end).to.equal("parked");
   });
 
   it("ends if it is interrupted while the ledger fails", async () => {
