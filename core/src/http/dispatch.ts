@@ -131,13 +131,10 @@ export function refuseUnrouted(router: Router<GatewayState>, refuse: GatewayMidd
 export function notAllowed(router: RouteList, kernel: Pick<Kernel, "routes">): GatewayMiddleware {
   return (ctx) => {
     const plugin = missingPlugin(ctx.path, kernel.routes);
-    return plugin === undefined ? refuseMethod(ctx, router) : refuseMissing(ctx, plugin);
+    if (plugin === undefined) return refuseMethod(ctx, router);
+    const route = `no route ${ctx.method} ${redactTokens(ctx.path)}`;
+    throw clientError("NOT_FOUND", `${route}: the plugin ${plugin} is off; ${switchOn(plugin)}`);
   };
-}
-
-function refuseMissing(ctx: GatewayContext, plugin: string): never {
-  const route = `no route ${ctx.method} ${redactTokens(ctx.path)}`;
-  throw clientError("NOT_FOUND", `${route}: the plugin ${plugin} is off; ${switchOn(plugin)}`);
 }
 
 function enterMount({ enter }: Mount, call: () => Promise<unknown>): Promise<unknown> {

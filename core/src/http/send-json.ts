@@ -20,8 +20,10 @@ export function holdAnswers(memory: Pick<MemoryBudget, "hold">): GatewayMiddlewa
     await next();
     const { body } = ctx.response;
     const isJson = Array.isArray(body) || body?.constructor === Object;
-    const text: unknown = isJson && ctx.method === "GET" ? JSON.stringify(body) : body;
-    if (ctx.method !== "GET" || typeof text !== "string" || text.length < LARGE) return;
+    if (ctx.method !== "GET" || !(isJson || typeof body === "string")) return;
+    const text = isJson ? JSON.stringify(body) : body;
+    ctx.response.body = text;
+    if (text.length < LARGE) return;
     // As bytes, it is in memory once, outside the heap.
     const bytes = Buffer.from(text);
     whenClosed(ctx.res, memory.hold(ctx.state.caller?.keyId ?? "", bytes.length));
