@@ -25,8 +25,9 @@ describe("large requests that wait", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({
+      // A connection of a client that left may be silent until another request uses it.
       config:
-        "[engine]\nmax_running = 1\nspares = 0\n[plugins.openai]\nenabled = true\n[plugins.swagger]\nenabled = true\n",
+        "[limits]\nheader_secs = 300\n[engine]\nmax_running = 1\nspares = 0\n[plugins.openai]\nenabled = true\n[plugins.swagger]\nenabled = true\n",
       args: ["--enable-plugin", LARGE_ANSWER],
       env: { NODE_OPTIONS: "--max-old-space-size=256", IS_SANDBOX: "1" },
     });
