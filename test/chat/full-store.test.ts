@@ -12,6 +12,7 @@ describe("chats whose plugin's part of the ledger is full", () => {
   /** The sessions that were to be noted. */
   const begun: string[] = [];
   const warnings: unknown[] = [];
+  let isAway = false;
   before(async () => {
     const plugin = definePlugin<object, "turns">({
       name: "holder",
@@ -25,6 +26,7 @@ describe("chats whose plugin's part of the ledger is full", () => {
           ...scope.store,
           set: async (key) => {
             begun.push(key.replace("s/", ""));
+            if (isAway) throw new Error("the ledger is away");
             return full;
           },
           write: async () => full,
@@ -45,7 +47,12 @@ describe("chats whose plugin's part of the ledger is full", () => {
   });
   after(() => gateway.close());
 
-  it("end each session after its turn, and log it", async () => {
+  beforeEach(() => {
+    begun.length = 0;
+  });
+
+  /** The results of a request's turns. */
+  async function resultsOf(): Promise<string[]> {
     const request = {
       keyId: "user",
       model: { id: "sonnet", name: "sonnet", agent: false },
@@ -62,10 +69,22 @@ describe("chats whose plugin's part of the ledger is full", () => {
     const results: string[] = [];
     for await (const event of chats.run(request, new AbortController().signal))
       if (event.type === "end") results.push(event.response.result);
-    expect(results).to.deep.equal(["fine"]);
+    return results;
+  }
+
+  it("end each session after its turn, and log it", async () => {
+    expect(await resultsOf()).to.deep.equal(["fine"]);
     expect(begun).to.have.length(1);
     expect(warnings).to.include("a chat's session could not be noted: it is ended after its turn");
     const [id = ""] = begun;
     await eventually("its end", async () => (await kernel.sessions.get(id)) === undefined);
+  });
+
+  it("end a session that can't be noted since the ledger is away", async () => {
+    isAway = true;
+    expect(await resultsOf().catch(String)).to.equal("Error: the ledger is away");
+    const [id = ""] = begun;
+    expect(id).not.to.equal("");
+    expect(await kernel.sessions.get(id)).to.equal(undefined);
   });
 });

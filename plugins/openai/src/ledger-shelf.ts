@@ -1,7 +1,8 @@
 import { promisify } from "node:util";
 import { deflate, inflate } from "node:zlib";
+import { isFields } from "@claudeway/chat";
 import { type PluginStore, Refusal, type StoreChange, type StoreResult } from "@claudeway/core";
-import type { Spend } from "./response-memory.js";
+import { MAX_READ_BYTES, type Spend } from "./response-memory.js";
 import type { Shelf } from "./response-store.js";
 
 const pack = promisify(deflate);
@@ -16,8 +17,14 @@ const MAX_PIECES = 500;
 /** Other gateways may take the room that one has made. */
 const MAX_TRIES = 10;
 const ALL = "responses/";
-/** Largest response, in bytes. */
-const MAX_BYTES = 64 * 1024 * 1024;
+
+/** What is stored of a response beside its pieces. */
+interface Head {
+  readonly count: number;
+  /** Of its JSON, once it is unpacked. */
+  readonly bytes: number;
+  readonly owner: string;
+}
 
 /** Entries in the ledger, for a cluster: a response that one gateway stored is found at every other. */
 export class LedgerShelf implements Shelf {
@@ -26,7 +33,7 @@ export class LedgerShelf implements Shelf {
     private readonly maxAgeMs: number,
   ) {}
 
-  async put(number: string, json: Buffer): Promise<void> {
+  async put(number: string, owner: string, json: Buffer): Promise<void> {
     const text = (await pack(json)).toString("base64");
     const count = Math.ceil(text.length / PIECE);
     if (count > MAX_PIECES)
@@ -36,11 +43,13 @@ export class LedgerShelf implements Shelf {
     for (let n = 0; n < count; n++)
       changes.push({ key: pieceKey(number, n), value: text.slice(n * PIECE, (n + 1) * PIECE), ttlMs });
     // The head is written last: until then, `take` finds nothing.
-    changes.push({ key: headKey(number), value: count, ttlMs });
+    changes.push({ key: headKey(number), value: { count, bytes: json.length, owner }, ttlMs });
     try {
-      for (let from = 0; from < changes.length; from += PIECES_AT_ONCE)
-        if (!(await this.write(changes.slice(from, from + PIECES_AT_ONCE), number)).ok)
+      for (let from = 0; from < changes.length; from += PIECES_AT_ONCE) {
+        const isWhole = from === 0 || (await this.store.get(pieceKey(number, 0))) !== undefined;
+        if (!isWhole || !(await this.write(changes.slice(from, from + PIECES_AT_ONCE), number)).ok)
           throw new Refusal(409, "too many responses are stored at once");
+      }
     } catch (error) {
       // What is there already is of no use, and would take room until it is too old.
       await this.#delete(changes.map(({ key }) => key)).catch(() => undefined);
@@ -48,24 +57,22 @@ export class LedgerShelf implements Shelf {
     }
   }
 
-  async take(number: string, spend: Spend = () => undefined): Promise<Buffer | undefined> {
-    const count = (await this.store.get(headKey(number)))?.value;
-    if (typeof count !== "number") return undefined;
-    // At least this much; the rest is known once it is unpacked.
-    const packed = Math.floor((Math.max(0, count - 1) * PIECE * 3) / 4);
-    spend(packed);
+  async take(number: string, owner: string, spend: Spend = () => undefined): Promise<Buffer | undefined> {
+    const head = await this.#head(number, owner);
+    if (head === undefined) return undefined;
+    spend(head.bytes);
     const pieces = await this.#pieces(number);
     // It is being deleted.
-    if (pieces.length !== count) return undefined;
-    const json = await unpack(Buffer.from(pieces.join(""), "base64"), { maxOutputLength: MAX_BYTES });
-    spend(Math.max(0, json.length - packed));
-    return json;
+    if (pieces.length !== head.count) return undefined;
+    return unpack(Buffer.from(pieces.join(""), "base64"), { maxOutputLength: MAX_READ_BYTES });
   }
 
-  async remove(number: string): Promise<void> {
-    const count = (await this.store.get(headKey(number)))?.value;
-    if (typeof count !== "number") return;
-    await this.#delete([headKey(number), ...Array.from({ length: count }, (_, n) => pieceKey(number, n))]);
+  async remove(number: string, owner: string): Promise<boolean> {
+    const head = await this.#head(number, owner);
+    if (head === undefined) return false;
+    const pieces = Array.from({ length: head.count }, (_, n) => pieceKey(number, n));
+    await this.#delete([headKey(number), ...pieces]);
+    return true;
   }
 
   /** Writes like the store itself, but where that is full, the oldest responses make room, except the one with this number. */
@@ -77,6 +84,14 @@ export class LedgerShelf implements Shelf {
       if (oldest.length === 0) return result;
       await this.#delete(oldest);
     }
+  }
+
+  /** Undefined for an unknown number, or one of another owner. */
+  async #head(number: string, owner: string): Promise<Head | undefined> {
+    const value = (await this.store.get(headKey(number)))?.value;
+    const { count, bytes, owner: found } = isFields(value) ? value : {};
+    if (typeof count !== "number" || typeof bytes !== "number" || found !== owner) return undefined;
+    return { count, bytes, owner };
   }
 
   /** Keys of the oldest responses but this one: a long turn may have the oldest number when its response is stored. */

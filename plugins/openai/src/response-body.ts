@@ -41,6 +41,8 @@ export function responseBody(
   };
 }
 
+export type CompletedBody = ReturnType<typeof completedBody>;
+
 export function completedBody(head: ResponseHead, request: ResponseRequest, end: ChatEnd) {
   return {
     ...responseBody(head, request),

@@ -26,11 +26,17 @@ export class ResponseMemory {
     ),
   ) {}
 
-  /** For a request of a key. What it spends is given back once its response has closed. */
-  spendFor(keyId: string, res: Pick<ServerResponse, "closed" | "once">): Spend {
+  /** Answers a request of a key. What it spends is given back once that has ended and its response has closed. */
+  async during(
+    keyId: string,
+    res: Pick<ServerResponse, "closed" | "once">,
+    answer: (spend: Spend) => Promise<void>,
+  ): Promise<void> {
     let held = 0;
-    res.once("close", () => this.#add(keyId, -held));
-    return (bytes) => {
+    const closed = new Promise<void>((resolve) => {
+      res.once("close", resolve);
+    });
+    const spend = (bytes: number) => {
       if (res.closed) throw new Refusal(400, "the client disconnected");
       const own = this.#keys.get(keyId) ?? 0;
       if (own + bytes > this.bytes / 2 || this.#all + bytes > this.bytes)
@@ -43,6 +49,12 @@ export class ResponseMemory {
       held += bytes;
       this.#add(keyId, bytes);
     };
+    try {
+      await answer(spend);
+    } finally {
+      // Nothing is spent if it has closed already: then there is no event.
+      void closed.then(() => this.#add(keyId, -held));
+    }
   }
 
   #add(keyId: string, bytes: number): void {

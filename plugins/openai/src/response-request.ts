@@ -98,14 +98,18 @@ function checkMetadata(metadata: Fields): void {
   if (entries.length > pairs)
     throw invalid("metadata", `must have at most ${pairs} pairs, got ${entries.length}`);
   for (const [key, value] of entries) {
-    if (key.length > maxKey)
-      throw invalid("metadata", `must have keys of at most ${maxKey} characters, got one of ${key.length}`);
-    if (textAt(value, `metadata.${key}`).length > maxValue)
-      throw invalid(
-        `metadata.${key}`,
-        `must have at most ${maxValue} characters, got ${String(value).length}`,
-      );
+    const keyLength = lengthOf(key);
+    if (keyLength > maxKey)
+      throw invalid("metadata", `must have keys of at most ${maxKey} characters, got one of ${keyLength}`);
+    const length = lengthOf(textAt(value, `metadata.${key}`));
+    if (length > maxValue)
+      throw invalid(`metadata.${key}`, `must have at most ${maxValue} characters, got ${length}`);
   }
+}
+
+/** In characters, of which some have two code units. */
+function lengthOf(text: string): number {
+  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
 
 /** The tools as a chat completion has them: a function in a field of its own. */

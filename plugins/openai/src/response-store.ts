@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Fields, isFields } from "@claudeway/chat";
-import type { Spend } from "./response-memory.js";
+import { Refusal } from "@claudeway/core";
+import { MAX_READ_BYTES, type Spend } from "./response-memory.js";
 
 /** A response that was asked to be stored. */
 export interface StoredResponse {
@@ -41,38 +42,47 @@ export function answerOf({ output, body }: StoredResponse): Fields {
   return { role: "assistant", content: isSaid ? output : null, tool_calls };
 }
 
-/** Where responses are kept, each as one piece of JSON, by their numbers. */
+/**
+ * Where responses are kept, each as JSON that begins with its owner, by their numbers. Those of other owners are as unknown, and
+ * are neither counted nor read.
+ */
 export interface Shelf {
-  put(number: string, json: Buffer): Promise<void>;
+  put(number: string, owner: string, json: Buffer): Promise<void>;
   /** Undefined for an unknown number. */
-  take(number: string, spend?: Spend): Promise<Buffer | undefined>;
-  remove(number: string): Promise<void>;
+  take(number: string, owner: string, spend?: Spend): Promise<Buffer | undefined>;
+  /** False for an unknown number. */
+  remove(number: string, owner: string): Promise<boolean>;
 }
 
 /** Stored responses. */
 export class ResponseStore {
   constructor(private readonly shelf: Shelf) {}
 
-  save(number: string, { keyId, ...rest }: StoredResponse): Promise<void> {
-    // The key comes first: `get` compares it before it parses the rest.
-    return this.shelf.put(number, Buffer.from(JSON.stringify({ keyId, ...rest })));
+  /** Throws if it has more bytes than a request may read. */
+  async save(number: string, { keyId, ...rest }: StoredResponse): Promise<void> {
+    const json = Buffer.from(JSON.stringify({ keyId, ...rest }));
+    if (json.length > MAX_READ_BYTES)
+      throw new Refusal(413, `a stored response may have ${MAX_READ_BYTES} bytes, got ${json.length}`);
+    await this.shelf.put(number, ownerOf(keyId), json);
   }
 
-  /** Undefined for an unknown id, or one of another key, which is not parsed. */
+  /** Undefined for an unknown id, or one of another key. */
   async get(keyId: string, id: string, spend?: Spend): Promise<StoredResponse | undefined> {
     const number = numberIn(id);
-    const json = number === undefined ? undefined : await this.shelf.take(number, spend);
-    const owner = Buffer.from(`{"keyId":${JSON.stringify(keyId)},`);
-    if (json?.subarray(0, owner.length).equals(owner) !== true) return undefined;
-    return storedIn(JSON.parse(json.toString()));
+    const json = number === undefined ? undefined : await this.shelf.take(number, ownerOf(keyId), spend);
+    return json && storedIn(JSON.parse(json.toString()));
   }
 
   /** False for an unknown id, or one of another key. */
-  async delete(keyId: string, id: string, spend?: Spend): Promise<boolean> {
-    if ((await this.get(keyId, id, spend)) === undefined) return false;
-    await this.shelf.remove(numberIn(id) ?? "");
-    return true;
+  async delete(keyId: string, id: string): Promise<boolean> {
+    const number = numberIn(id);
+    return number !== undefined && (await this.shelf.remove(number, ownerOf(keyId)));
   }
+}
+
+/** How the JSON of a key's responses begins. */
+function ownerOf(keyId: string): string {
+  return `{"keyId":${JSON.stringify(keyId)},`;
 }
 
 function storedIn(value: unknown): StoredResponse | undefined {

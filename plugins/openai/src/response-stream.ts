@@ -2,7 +2,7 @@ import { type BegunAnswer, type ChatEnd, streamError } from "@claudeway/chat";
 import type { PluginScope } from "@claudeway/core";
 import { streamedError } from "./error-body.js";
 import {
-  completedBody,
+  type CompletedBody,
   messageItem,
   outputItems,
   type ResponseHead,
@@ -25,8 +25,8 @@ export class ResponseStream {
   constructor(
     private readonly head: ResponseHead,
     private readonly request: ResponseRequest,
-    /** Keeps the response, if that was asked for, before its last event. */
-    private readonly keep: (end: ChatEnd) => Promise<void>,
+    /** The whole response, which is stored by then if that was asked for. */
+    private readonly completed: (end: ChatEnd) => Promise<CompletedBody>,
     private readonly log: PluginScope["log"],
   ) {}
 
@@ -43,9 +43,7 @@ export class ResponseStream {
         else if (event.type !== "end") yield ": keep-alive\n\n";
         else {
           yield* this.#itemsEnd(event);
-          await this.keep(event);
-          const response = completedBody(head, request, event);
-          yield this.#event("response.completed", { response });
+          yield this.#event("response.completed", { response: await this.completed(event) });
         }
       }
     } catch (error) {

@@ -6,6 +6,7 @@ import { newNumber, numberIn } from "#plugins/openai/response-store.js";
 import { memoryStore, smallStore } from "../memory-store.js";
 
 const NUMBER = "0123456789abcdef0123456789abcdef";
+const OWNER = '{"keyId":"bob",';
 
 describe("responses that are stored in the ledger", () => {
   it("are found at every gateway, however large, and gone at all when deleted", async () => {
@@ -13,14 +14,40 @@ describe("responses that are stored in the ledger", () => {
     const [a, b] = [new LedgerShelf(store, 60_000), new LedgerShelf(store, 60_000)];
     for (const bytes of [10, 59_999, 3_000_000]) {
       const json = Buffer.from(JSON.stringify(randomBytes(bytes).toString("base64")));
-      await a.put(NUMBER, json);
-      expect((await b.take(NUMBER))?.equals(json), `${bytes} bytes`).to.equal(true);
-      await b.remove(NUMBER);
-      expect(await a.take(NUMBER)).to.equal(undefined);
+      await a.put(NUMBER, OWNER, json);
+      expect((await b.take(NUMBER, OWNER))?.equals(json), `${bytes} bytes`).to.equal(true);
+      await b.remove(NUMBER, OWNER);
+      expect(await a.take(NUMBER, OWNER)).to.equal(undefined);
       expect((await store.list("")).entries).to.deep.equal([]);
     }
-    expect(await a.take("f".repeat(32))).to.equal(undefined);
-    await a.remove("f".repeat(32));
+    expect(await a.take("f".repeat(32), OWNER)).to.equal(undefined);
+    await a.remove("f".repeat(32), OWNER);
+  });
+
+  it("are unknown to other owners, which can't delete them", async () => {
+    const shelf = new LedgerShelf(memoryStore(), 60_000);
+    await shelf.put(NUMBER, OWNER, Buffer.from("{}"));
+    const spend = () => expect.fail("nothing is read");
+    expect(await shelf.take(NUMBER, '{"keyId":"bo",', spend)).to.equal(undefined);
+    expect(await shelf.remove(NUMBER, '{"keyId":"bo",')).to.equal(false);
+    expect(await shelf.remove(NUMBER, OWNER)).to.equal(true);
+    expect(await shelf.take(NUMBER, OWNER)).to.equal(undefined);
+  });
+
+  it("are not stored where another gateway removes their first parts meanwhile", async () => {
+    const store = memoryStore();
+    let writes = 0;
+    const write: typeof store.write = async (changes) => {
+      const result = await store.write(changes);
+      if (++writes === 1) await store.delete(`responses/${NUMBER}/0000`);
+      return result;
+    };
+    const json = Buffer.from(JSON.stringify(randomBytes(4_000_000).toString("base64")));
+    const refused = await new LedgerShelf({ ...store, write }, 60_000)
+      .put(NUMBER, OWNER, json)
+      .catch((error: unknown) => error);
+    expect(refused).to.include({ status: 409 });
+    expect((await store.list("")).entries).to.deep.equal([]);
   });
 
   const numbered = (n: number) => n.toString(16).padStart(32, "0");
@@ -28,8 +55,8 @@ describe("responses that are stored in the ledger", () => {
   it("are removed, the oldest first, where new ones need their room", async () => {
     const shelf = new LedgerShelf(smallStore(200), 60_000);
     const numbers = Array.from({ length: 120 }, (_, n) => numbered(n));
-    for (const number of numbers) await shelf.put(number, Buffer.from(JSON.stringify(number)));
-    const found = await Promise.all(numbers.map((number) => shelf.take(number)));
+    for (const number of numbers) await shelf.put(number, OWNER, Buffer.from(JSON.stringify(number)));
+    const found = await Promise.all(numbers.map((number) => shelf.take(number, OWNER)));
     const kept = numbers.filter((_, n) => found[n] !== undefined);
     expect(kept).to.deep.equal(numbers.slice(-kept.length));
     expect(kept.length).to.be.within(75, 100);
@@ -37,18 +64,18 @@ describe("responses that are stored in the ledger", () => {
 
   it("keep their own parts where all others are newer", async () => {
     const shelf = new LedgerShelf(smallStore(200), 60_000);
-    for (let n = 1; n <= 100; n++) await shelf.put(numbered(n), Buffer.from("{}"));
+    for (let n = 1; n <= 100; n++) await shelf.put(numbered(n), OWNER, Buffer.from("{}"));
     const json = Buffer.from(JSON.stringify(randomBytes(5_000_000).toString("base64")));
-    await shelf.put(numbered(0), json);
-    expect((await shelf.take(numbered(0)))?.equals(json)).to.equal(true);
-    expect(await shelf.take(numbered(1))).to.equal(undefined);
-    expect(await shelf.take(numbered(100))).to.not.equal(undefined);
+    await shelf.put(numbered(0), OWNER, json);
+    expect((await shelf.take(numbered(0), OWNER))?.equals(json)).to.equal(true);
+    expect(await shelf.take(numbered(1), OWNER)).to.equal(undefined);
+    expect(await shelf.take(numbered(100), OWNER)).to.not.equal(undefined);
   });
 
   it("make room for the sessions of chats", async () => {
     const store = smallStore(200);
     const shelf = new LedgerShelf(store, 60_000);
-    for (let n = 0; n < 100; n++) await shelf.put(numbered(n), Buffer.from("{}"));
+    for (let n = 0; n < 100; n++) await shelf.put(numbered(n), OWNER, Buffer.from("{}"));
     const limits = { maxSessions: 500, maxAgeMs: 60_000 };
     expect(await new ChatPlaces(store, limits).begin("s", "bob", "sonnet"), "without it").to.equal(false);
     const places = new ChatPlaces(storeBesideResponses(store, shelf), limits);
@@ -57,8 +84,8 @@ describe("responses that are stored in the ledger", () => {
       expect(await places.reach({ sessionId: `s${n}`, turnId: "t" }, [`h${n}`])).to.equal(true);
       expect(await places.find(`h${n}`)).to.deep.equal({ sessionId: `s${n}`, turnId: "t" });
     }
-    expect(await shelf.take(numbered(99))).to.not.equal(undefined);
-    expect(await shelf.take(numbered(0))).to.equal(undefined);
+    expect(await shelf.take(numbered(99), OWNER)).to.not.equal(undefined);
+    expect(await shelf.take(numbered(0), OWNER)).to.equal(undefined);
   });
 
   it("have no room where the sessions of chats have taken it", async () => {
@@ -67,7 +94,7 @@ describe("responses that are stored in the ledger", () => {
     const places = new ChatPlaces(storeBesideResponses(store, shelf), { maxSessions: 500, maxAgeMs: 60_000 });
     for (let n = 0; n < 20; n++) await places.begin(`s${n}`, "bob", "sonnet");
     expect(await places.begin("s20", "bob", "sonnet")).to.equal(false);
-    const refused = await shelf.put(NUMBER, Buffer.from("{}")).catch((error: unknown) => error);
+    const refused = await shelf.put(NUMBER, OWNER, Buffer.from("{}")).catch((error: unknown) => error);
     expect(refused).to.include({ status: 409 });
   });
 
@@ -90,7 +117,7 @@ describe("responses that are stored in the ledger", () => {
         return { ok: false, reason: "full" };
       };
       const shelf = new LedgerShelf({ ...store, write }, 60_000);
-      const refused = await shelf.put(NUMBER, json).catch((error: unknown) => error);
+      const refused = await shelf.put(NUMBER, OWNER, json).catch((error: unknown) => error);
       expect(String(refused)).to.match(end === "full" ? /too many responses/ : /database is away/);
       expect((await store.list("")).entries, end).to.deep.equal([]);
     }

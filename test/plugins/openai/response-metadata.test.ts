@@ -17,7 +17,11 @@ describe("metadata of openai's responses", () => {
     Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, value]));
 
   it("is returned up to the limits of OpenAI's API", async () => {
-    const largest = { ...pairs(15, "x".repeat(512)), ["k".repeat(64)]: "" };
+    const largest = {
+      ...pairs(14, "x".repeat(512)),
+      ["k".repeat(64)]: "",
+      ["😀".repeat(64)]: "😀".repeat(512),
+    };
     expect(await respond(largest)).to.deep.include({ status: 200, echoed: largest });
     expect(await respond(null)).to.deep.include({ status: 200, echoed: {} });
   });

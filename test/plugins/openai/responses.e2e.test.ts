@@ -1,8 +1,11 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import OpenAI from "openai";
 import { KEYS } from "../../e2e/gateway.js";
 import { OptionsGateway } from "../../e2e/options-kit.js";
 import { conversationIn } from "../../e2e/sent-conversation.js";
+import { areTwoNodes } from "../../e2e/two-nodes.js";
 import { rejection } from "../../kernel/kit.js";
 
 const PERSON = {
@@ -128,6 +131,24 @@ describe("openai's responses with the client of OpenAI", () => {
     expect(await rejection(client.responses.retrieve(data.id))).to.include({ status: 404 });
     const unstored = await respond({ input: "[[words 1]]", store: false });
     expect(await rejection(client.responses.retrieve(unstored.data.id))).to.include({ status: 404 });
+  });
+
+  it("are answered if they can't be stored, and say so", async function () {
+    if (areTwoNodes()) this.skip();
+    const folder = join(options.gateway.dataDir, "plugins", "openai", "responses");
+    renameSync(folder, `${folder}.away`);
+    writeFileSync(folder, "not a folder");
+    try {
+      const { data } = await respond({ input: "[[words 2]]" });
+      expect([data.output_text, data.status]).to.deep.equal(["word1 word2", "completed"]);
+      expect(data).to.have.property("store", false);
+      const stream = client.responses.stream({ model: "sonnet", input: "[[words 1]]" });
+      expect(await stream.finalResponse()).to.include({ output_text: "word1", store: false });
+      expect(options.gateway.stderr).to.include("a response could not be stored");
+    } finally {
+      rmSync(folder);
+      renameSync(`${folder}.away`, folder);
+    }
   });
 
   it("report failures, before and in the middle of a stream", async () => {

@@ -98,11 +98,27 @@ export class ChatSessions {
     return session.id;
   }
 
-  /** A session that can't be noted is ended after its turn: its conversation can't be found again. */
+  /**
+   * A session that can't be noted is ended after its turn: its conversation can't be found again. Without a ledger, it is ended at
+   * once: nobody would.
+   */
   async #note(sessionId: string, keyId: string, model: string): Promise<void> {
-    const { places, log } = this.parts;
-    if (!(await places.begin(sessionId, keyId, model)))
-      log.warn({ session_id: sessionId }, "a chat's session could not be noted: it is ended after its turn");
+    const { places, turns, log } = this.parts;
+    try {
+      if (!(await places.begin(sessionId, keyId, model)))
+        log.warn(
+          { session_id: sessionId },
+          "a chat's session could not be noted: it is ended after its turn",
+        );
+    } catch (error) {
+      await turns.endSession(keyId, sessionId).catch((err: unknown) => {
+        log.warn(
+          { err, session_id: sessionId },
+          "a chat's session that could not be noted could not be ended",
+        );
+      });
+      throw error;
+    }
   }
 
   /** Undefined if it can't be forked there. */
