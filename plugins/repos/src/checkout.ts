@@ -27,8 +27,8 @@ export class Checkouts {
   }
 
   /**
-   * Makes a checkout. It appears at `path` complete, or not at all. `beside`: where it is made, by default in staging;
-   * `more` adds to it before it appears.
+   * Makes a checkout. It appears at `path` complete, or not at all. `beside`: where it is made, by default in staging; the
+   * caller removes what is left there. `more` adds to it before it appears.
    */
   async create(
     path: string,
@@ -44,7 +44,7 @@ export class Checkouts {
       await more?.(partial);
       await rename(partial, path);
     } finally {
-      await rm(partial, { recursive: true, force: true });
+      if (beside === undefined) await rm(partial, { recursive: true, force: true });
     }
   }
 

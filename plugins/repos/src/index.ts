@@ -48,9 +48,10 @@ export default definePlugin<ReposConfig, "control">({
     await syncs.checkouts.sweep();
     const isWalled = () => control.plugins().some(({ confinesCli, state }) => confinesCli && state === "on");
     const base = control.paths.workdirs;
-    const workdirs = new RepoWorkdirs({ records, syncs, reposDir, base, isWalled, signal });
+    const workdirs = new RepoWorkdirs({ records, syncs, reposDir, base, isWalled, log, signal });
     await workdirs.sweep();
     kernel.onDispose(() => syncs.idle());
+    kernel.onDispose(() => workdirs.idle());
     kernel.mount("/repos", repoRoutes({ config, reposDir, records, syncs }), { openapi: REPO_PATHS });
     kernel.hooks.workdir.tapPromise("repositories", (request) => workdirs.folderFor(request));
     kernel.hooks.describeKey.tap("repositories", (description, keyId) => ({

@@ -21,9 +21,10 @@ export interface ModuleChange {
 export class ModuleFolders {
   constructor(private readonly checkouts: Checkouts) {}
 
-  /** Adds modules to a checkout that nothing works in yet. They are made beside it, on its file system. */
+  /** Adds modules to a checkout that nothing works in yet. They are made in its `.git`: what is left is removed with it. */
   async create(folder: string, modules: readonly Module[], signal: AbortSignal): Promise<void> {
-    for (const module of modules) await this.#add(folder, module, signal, `${folder}-module`);
+    const beside = join(folder, ".git", "module");
+    for (const module of modules) await this.#add(folder, module, signal, beside);
   }
 
   /** Throws a Refusal with CONFLICT if an update would lose work in a submodule, or has no place for one. */

@@ -109,7 +109,10 @@ export class Syncs {
     return this.#mirrorIn(records.mirrorOf(record.keyId, record.name), config.max_mb * BYTES_PER_MB);
   }
 
-  /** Makes a checkout of a commit that was synced, with its submodules if the last sync had them. */
+  /**
+   * Makes a checkout of a commit that was synced, with its submodules if the last sync had them. The caller removes what is
+   * left in `beside`.
+   */
   async checkOut(
     record: RepoRecord,
     head: Head,

@@ -1,6 +1,6 @@
 import { readdir, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { Refusal, type WorkdirRequest } from "@claudeway/core";
+import { type PluginScope, Refusal, type WorkdirRequest } from "@claudeway/core";
 import { GitError } from "./git.js";
 import type { RepoRecord, RepoRecords } from "./records.js";
 import { isBranch, shown } from "./remote.js";
@@ -17,6 +17,8 @@ export interface WorkdirParts {
   readonly base: string;
   /** Whether the CLI runs in a sandbox, so that a key's tool calls can do less than the gateway. */
   readonly isWalled: () => boolean;
+  readonly log: Pick<PluginScope["log"], "warn">;
+  /** Aborted when the plugin is disabled. */
   readonly signal: AbortSignal;
 }
 
@@ -39,8 +41,15 @@ const PARTIAL = ".repo-";
 /** The folders of repositories that requests name: a checkout for each session, and no other key's repositories. */
 export class RepoWorkdirs {
   readonly #places = new Turnstile(MAX_CHECKOUTS);
+  /** Checkouts that are being made, or removed because they are not complete. */
+  readonly #running = new Set<Promise<void>>();
 
   constructor(private readonly parts: WorkdirParts) {}
+
+  /** Waits until no checkout is being made, and what was not completed is removed. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running);
+  }
 
   /** Removes what a gateway left that was killed while it made checkouts. */
   async sweep(): Promise<void> {
@@ -65,28 +74,23 @@ export class RepoWorkdirs {
 
   /** Waits for a place, then makes the checkout. Resolves to its folder. */
   async #checkOut(
-    { name, field, keyId }: WorkdirRequest,
-    { repository, branch }: Found,
+    request: WorkdirRequest,
+    found: Found,
     ownFolder: string,
     signal: AbortSignal,
   ): Promise<string> {
+    const { field, keyId } = request;
     const arrived = performance.now();
     const leave = await withSignal({ signals: [signal], ms: MAX_WAIT_MS }, (patience) =>
       this.#places.enter({ keyId }, patience),
     );
     if (leave === undefined) throw tooMany();
     const hasWaited = performance.now() - arrived > SHORT_WAIT_MS;
+    const beside = join(dirname(ownFolder), PARTIAL + basename(ownFolder));
+    const made = this.#make(request, found, { folder: ownFolder, beside }, signal);
+    this.#removeAfter(made, beside, leave);
     try {
-      const { syncs } = this.parts;
-      const commit = await syncs.mirrorOf(repository).commitOf(branch, signal);
-      if (commit === undefined) {
-        throw new Refusal(
-          400,
-          `${field} must name a branch that was synced, got ${shown(name)}; sync it first`,
-        );
-      }
-      const beside = join(dirname(ownFolder), PARTIAL + basename(ownFolder));
-      await syncs.checkOut(repository, { branch, commit }, ownFolder, beside, signal);
+      await made;
       return ownFolder;
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
@@ -94,11 +98,41 @@ export class RepoWorkdirs {
       const why = error.end === "stopped" ? `within ${CHECKOUT_MS / 1000} s` : `(${error.reason})`;
       throw new Refusal(
         400,
-        `${field}: ${keyId}'s repository ${repository.name} could not be checked out ${why}`,
+        `${field}: ${keyId}'s repository ${found.repository.name} could not be checked out ${why}`,
       );
-    } finally {
-      leave();
     }
+  }
+
+  async #make(
+    { name, field }: WorkdirRequest,
+    { repository, branch }: Found,
+    { folder, beside }: { readonly folder: string; readonly beside: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { syncs } = this.parts;
+    const commit = await syncs.mirrorOf(repository).commitOf(branch, signal);
+    if (commit === undefined) {
+      throw new Refusal(
+        400,
+        `${field} must name a branch that was synced, got ${shown(name)}; sync it first`,
+      );
+    }
+    await syncs.checkOut(repository, { branch, commit }, folder, beside, signal);
+  }
+
+  /** Removes what is left of a checkout, then gives its place back. The answer does not wait for it: it has a deadline. */
+  #removeAfter(made: Promise<void>, beside: string, leave: () => void): void {
+    const removed = made
+      .catch(() => undefined)
+      .then(() => rm(beside, { recursive: true, force: true, maxRetries: 3 }))
+      .catch((error: unknown) =>
+        this.parts.log.warn({ err: error }, `what is left of a checkout could not be removed: ${beside}`),
+      )
+      .finally(() => {
+        leave();
+        this.#running.delete(removed);
+      });
+    this.#running.add(removed);
   }
 
   /** Removes the folder that was made for a one-shot task: the gateway keeps it for the plugin to remove. */

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
@@ -30,6 +39,8 @@ case "$*" in
 "init --quiet --template= --initial-branch="*)
   printf x >> '${folder}/begun'
   while [ ! -e '${folder}/go' ]; do sleep 0.1; done ;;
+"reset --quiet --hard")
+  if [ -e '${folder}/many' ]; then mv '${folder}/many' .; exec sleep 60; fi ;;
 esac
 PATH='${PATH}' exec git "$@"
 `;
@@ -78,5 +89,23 @@ PATH='${PATH}' exec git "$@"
     expect(answers.map(({ status }) => status).sort()).to.deep.equal([400, 400, 400, 400, 429]);
     writeFileSync(join(folder, "go"), "");
     expect((await start("user")).status).to.equal(200);
+  });
+
+  it("are answered after 9 s, also where removing what was made takes longer", async () => {
+    const { host, gateway } = repos;
+    host.create("acme/tool", { "a.txt": "1" });
+    await repos.sync({ url: host.url("acme/tool") });
+    mkdirSync(join(folder, "many"));
+    for (const index of range(30_000)) writeFileSync(join(folder, "many", `${index}`), "");
+    const partial = () => readdirSync(join(gateway.dir, "work")).filter((name) => name.startsWith(".repo-"));
+    const { status, body } = await start("user");
+    expect(partial(), "what is still being removed").to.have.length(1);
+    expect([status, body["error"]]).to.deep.equal([
+      400,
+      `workdir: user's repository ${host.host.replace(":", "+")}/acme/tool could not be checked out within 9 s`,
+    ]);
+    await gateway.disable("repos");
+    expect(partial(), "once the plugin is off").to.deep.equal([]);
+    expect(gateway.plugins()[0]).to.include({ faults: 0 });
   });
 });
