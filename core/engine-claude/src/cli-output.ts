@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { setImmediate as nextRound } from "node:timers/promises";
 import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
+import { type ControlLines, RESPONSE } from "./control-lines.js";
 
 /** A line of the CLI: a message, or a part of the protocol between the CLI and the SDK. */
 type Line = SDKMessage | { readonly type: `control_${string}` | "keep_alive" | "transcript_mirror" };
@@ -14,9 +15,8 @@ export interface MirrorOutput {
   ended(): void;
 }
 
-/** How the CLI begins a line of the protocol between it and the SDK, and one that answers the SDK. */
+/** How the CLI begins a line of the protocol between it and the SDK. */
 const CONTROL = '{"type":"control_';
-const RESPONSE = '{"type":"control_response"';
 
 /**
  * What may wait to be read: a line without its end, in characters, and messages. Whatever runs as the CLI's user can write to
@@ -41,7 +41,11 @@ export class CliOutput {
   /** Why no more of the output is read. */
   #broken: Error | undefined;
 
-  constructor(private readonly mirror?: MirrorOutput) {}
+  /** @param control says which lines the SDK may get; undefined: all */
+  constructor(
+    private readonly mirror?: MirrorOutput,
+    private readonly control?: Pick<ControlLines, "mayPass">,
+  ) {}
 
   /** Reads `from` from now on; returns what the SDK is to read. */
   divert(from: Readable): Readable {
@@ -134,17 +138,17 @@ export class CliOutput {
   }
 
   #takeLine(line: string): void {
-    // The answer to the SDK's first request is the longest line of most processes.
-    if (line.startsWith(RESPONSE)) this.#rest.push(`${line}\n`);
-    else if (line.startsWith(CONTROL)) this.#queue.push(`${line}\n`);
-    else this.#takeParsed(line);
+    if (!line.startsWith(CONTROL)) this.#takeParsed(line);
+    else if (this.control?.mayPass(line) === false) return;
+    else if (line.startsWith(RESPONSE)) this.#rest.push(`${line}\n`);
+    else this.#queue.push(`${line}\n`);
   }
 
   #takeParsed(line: string): void {
     const parsed = parse(line);
     if (parsed === undefined) return;
     if (parsed.type === "transcript_mirror") this.#takeMirrored(parsed);
-    else if (isForSdk(parsed)) this.#rest.push(`${line}\n`);
+    else if (isForSdk(parsed) && this.control?.mayPass(line) !== false) this.#rest.push(`${line}\n`);
     if (isMessage(parsed)) this.#queue.push(parsed);
   }
 

@@ -1,5 +1,6 @@
 import type { Options, Query, SDKMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
 import { CliOutput, type MirrorOutput } from "./cli-output.js";
+import { ControlLines } from "./control-lines.js";
 import type { LiveCli } from "./live-settings.js";
 import { sdkQuery } from "./sdk.js";
 
@@ -27,7 +28,8 @@ const REPORTS_WRITES = { "session-mirror": null };
  * as much as reading the line. The SDK starts the CLI and keeps what its control protocol needs.
  */
 export const startQuery: StartQuery = ({ prompt, options, mirror }) => {
-  const output = new CliOutput(mirror);
+  const control = new ControlLines();
+  const output = new CliOutput(mirror, control);
   const { spawnClaudeCodeProcess: spawn } = options;
   if (spawn === undefined) throw new Error("the engine starts its processes itself");
   const running = sdkQuery()({
@@ -37,6 +39,7 @@ export const startQuery: StartQuery = ({ prompt, options, mirror }) => {
       ...(mirror !== undefined && { extraArgs: { ...options.extraArgs, ...REPORTS_WRITES } }),
       spawnClaudeCodeProcess: (how) => {
         const child = spawn(how);
+        control.hear(child.stdin);
         child.stdout = output.divert(child.stdout);
         return child;
       },
