@@ -292,7 +292,9 @@ export class Syncs {
     const leave = await withSignal({ signals: [off, gone] }, (signal) =>
       this.#places.enter({ keyId, alone: name }, signal),
     );
-    if (leave === undefined) {
+    // All clients may have left after it was let in, too.
+    if (gone.aborted) leave?.();
+    if (leave === undefined || gone.aborted) {
       if (off.aborted) throw new Refusal(409, STOPPED);
       if (gone.aborted) throw new Refusal(400, "the client disconnected");
       throw new Refusal(429, "too many repositories are being synced", { retryAfterSecs: 10 });
