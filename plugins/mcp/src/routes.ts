@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import { pipeline, Readable, Transform } from "node:stream";
 import { isFields } from "@claudeway/chat";
 import { type Caller, Refusal, type RouteContext, type RouteState } from "@claudeway/core";
 import Router from "@koa/router";
@@ -11,6 +11,8 @@ import { type Context, UnreadAnswers } from "./unread-answers.js";
 /** Requests of a key that are answered at once, in all its sessions. */
 const MAX_CALLS_PER_KEY = 256;
 const TOO_MUCH_UNREAD = "too many answers to MCP requests of this key are unread; try again";
+/** The first byte of a comment in a stream of events. */
+const COLON = 0x3a;
 /** The headers of a request that the transport reads. */
 const READ_HEADERS = ["accept", "content-type", "mcp-session-id", "mcp-protocol-version"];
 
@@ -61,10 +63,8 @@ async function post(
     const response = await session.post({ headers: headersOf(ctx), message });
     const { body } = response;
     sendHead(ctx, response);
-    if (body !== null && response.ok && !isNew && table.isRepeatable(message)) {
-      const whole = Buffer.from(await response.arrayBuffer());
-      ctx.body = streamOf(unread.isFull(caller) ? refused(id) : whole);
-    }
+    if (body !== null && response.ok && !isNew && table.isRepeatable(message))
+      ctx.body = checked(body, (event) => (unread.isFull(caller) ? refused(id) : event));
     // All of it at once, to count it. It is not refused: it may have cost something.
     else if (body !== null) ctx.body = Readable.fromWeb(body, { highWaterMark: Number.MAX_SAFE_INTEGER });
     if (isNew && !response.ok) await table.end(session);
@@ -94,11 +94,14 @@ function sendHead(ctx: Context, { status, headers, body }: Response): void {
   ctx.flushHeaders();
 }
 
-function streamOf(whole: Buffer): Readable {
-  // Its end is written by itself: an idle connection keeps what was written last in memory.
-  const stream = new Readable({ read: () => void stream.push(null) });
-  stream.push(whole);
-  return stream;
+/** Each event in one piece, as `check` returns it. Comments, which keep the connection alive, are sent as they are. */
+function checked(body: NonNullable<Response["body"]>, check: (event: Buffer) => Buffer): Readable {
+  const checking = new Transform({
+    // At once, so that what one answer adds counts for the next.
+    transform: (chunk: Buffer, _encoding, done) => done(null, chunk[0] === COLON ? chunk : check(chunk)),
+  });
+  // What fails ends the response, which needs no report.
+  return pipeline(Readable.fromWeb(body, { objectMode: true }), checking, () => undefined);
 }
 
 /** The event that says so in the place of an answer. */
