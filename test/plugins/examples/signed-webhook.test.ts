@@ -47,8 +47,8 @@ describe("the example signed_webhook", () => {
     deliveries.push({ signature: String(signature), body: await text(request) });
   }
 
-  async function open(settings: object = {}): Promise<TestGateway> {
-    gateway = await createTestGateway({ plugins: [[plugin, { url, secret: SECRET, ...settings }]] });
+  async function open(settings: object = {}, used = plugin): Promise<TestGateway> {
+    gateway = await createTestGateway({ plugins: [[used, { url, secret: SECRET, ...settings }]] });
     return gateway;
   }
 
@@ -92,4 +92,32 @@ describe("the example signed_webhook", () => {
     expect(deliveries).to.have.lengthOf(length);
     expect(one.plugins()[0]?.faults).to.equal(0);
   });
+
+  it("leaves nothing on the plugin's signal, which lives for months", async () => {
+    let signal = AbortSignal.abort();
+    const watched: typeof plugin = {
+      ...plugin,
+      apply(kernel, config) {
+        signal = kernel.signal;
+        return plugin.apply(kernel, config);
+      },
+    };
+    const one = await open({}, watched);
+    const before = keptBy(signal);
+    for (let turn = 1; turn <= 3; turn++) {
+      await one.turn("hello");
+      await eventually("a delivery", () => deliveries.length === turn);
+    }
+    await eventually("its end", () => keptBy(signal) === before, 5000);
+  });
 });
+
+/** How many listeners, and signals that follow it, an AbortSignal has. */
+function keptBy(signal: AbortSignal): number {
+  let count = 0;
+  for (const symbol of Object.getOwnPropertySymbols(signal)) {
+    const { size } = Object(Reflect.get(signal, symbol));
+    if (typeof size === "number") count += size;
+  }
+  return count;
+}

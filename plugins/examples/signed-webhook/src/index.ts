@@ -50,20 +50,20 @@ function sign(body: string, secret: string): string {
 
 /** The problem; undefined on success. */
 async function post(url: string, { signal, ...request }: RequestInit & { signal: AbortSignal }) {
-  // Not AbortSignal.timeout: within AbortSignal.any, Node.js 20 may collect it before its time.
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new Error(`no response within ${ANSWER_MS} ms`)), ANSWER_MS);
+  // Not AbortSignal.any: each one would leave a listener on the plugin's signal, which lives for months.
+  const call = new AbortController();
+  const disabled = () => call.abort();
+  signal.addEventListener("abort", disabled);
+  const timer = setTimeout(() => call.abort(new Error(`no response within ${ANSWER_MS} ms`)), ANSWER_MS);
   try {
-    const response = await fetch(url, {
-      ...request,
-      method: "POST",
-      signal: AbortSignal.any([signal, late.signal]),
-    });
+    signal.throwIfAborted();
+    const response = await fetch(url, { ...request, method: "POST", signal: call.signal });
     await response.body?.cancel();
     return response.ok ? undefined : `the response was ${response.status}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener("abort", disabled);
   }
 }
