@@ -183,12 +183,12 @@ export class OrphanGuard implements ProcessGuard {
     );
     this.#shell = shell;
     const startedAt = performance.now();
-    // Its exit reports this as well.
-    shell.stdin.on("error", () => undefined);
     shell.once("error", (error) => this.#gone(shell, error, startedAt));
     shell.once("exit", (code, signal) =>
       this.#gone(shell, new Error(`it ended with ${signal ?? `exit code ${code}`}`), startedAt),
     );
+    // Its exit reports this as well. Where no file can be opened, it has no streams.
+    shell.stdin?.on("error", () => undefined);
     for (const child of this.#children.values()) this.#tell(`began ${child}`);
     this.#tellUntil();
   }
