@@ -154,6 +154,24 @@ describe("the hook of a process", () => {
       expect((await offered.take("x", { ...CALL, ...large })).answer).to.equal("deny");
     });
 
+    it("lets no more calls wait for a check, or for the end of a turn that made them", async () => {
+      const never = new Promise<never>(() => undefined);
+      const parts = { workdir: "/srv", grants: new Grants([]), decider: undefined };
+      for (const waits of [
+        new Asking({
+          ...parts,
+          unresolved: [],
+          needsPermission: () => never,
+          interrupt: async () => undefined,
+        }),
+        new Asking({ ...parts, unresolved: [CALL.tool_use_id], interrupt: () => never }),
+      ]) {
+        for (let n = 0; n < 256; n++) void waits.answer(CALL, signal);
+        const answer = await Promise.race([reasonOf(waits, {}), sleep(100, "it waits")]);
+        expect(answer).to.include("Too many calls wait");
+      }
+    });
+
     it("hands over no more calls of client tools than a turn can end with", async () => {
       const offered = new HandedOver({ siblingsOf: async () => [], unsettledWith: () => [] }, "parallel");
       const take = (length: number) =>

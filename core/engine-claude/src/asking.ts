@@ -26,11 +26,11 @@ const HOOK_TIMEOUT_SECS = 2_147_483;
 /** How long the end of a call's message is waited for when it is to be parked, in ms. */
 const MESSAGE_END_MS = 10_000;
 /**
- * How many calls of a turn are decided at once, and how many characters all that the CLI says of them may have, as JSON: a tool
- * that speaks for it could ask about calls without end, and each waits in memory and in the ledger.
+ * How many calls of a turn wait for an answer at once, and how many characters all that the CLI says of them may have, as JSON:
+ * a tool that speaks for it could ask about calls without end, and each waits in memory and in the ledger.
  */
-const MAX_DECIDING = 256;
-const MAX_DECIDING_CHARS = 8 * 1024 * 1024;
+const MAX_WAITING = 256;
+const MAX_WAITING_CHARS = 8 * 1024 * 1024;
 /** Calls of a turn that something is remembered of, and the length of a directory, as Linux has it. */
 const MAX_REMEMBERED = 10_000;
 const MAX_PATH_CHARS = 4096;
@@ -180,7 +180,8 @@ export class Asking {
   readonly #messages = new CallMessages();
   /** Calls that are being decided, by id. */
   readonly #open = new Map<string, Promise<unknown>>();
-  #deciding = { calls: 0, chars: 0 };
+  /** The calls that are not answered, except those of client tools. */
+  #waiting = { calls: 0, chars: 0 };
   /** Callbacks for when the CLI asks about a call. */
   readonly #asked = new Map<string, () => void>();
   /** The shell's directory for each call that was made outside the working directory. */
@@ -222,18 +223,34 @@ export class Asking {
     this.#asked.get(input.tool_use_id)?.();
     const problem = this.#notePlace(input);
     if (problem !== undefined) return answerOf({ answer: "deny", message: problem });
-    if (this.parts.unresolved.includes(input.tool_use_id)) {
-      await this.parts.interrupt().catch(() => undefined);
-      return answerOf({ answer: "deny", message: "This call was withdrawn." });
-    }
-    const clientTool = clientToolOf(input.tool_name);
+    const isWithdrawn = this.parts.unresolved.includes(input.tool_use_id);
+    const clientTool = isWithdrawn ? undefined : clientToolOf(input.tool_name);
     if (clientTool !== undefined) return answerOf(await this.handedOver.take(clientTool, input));
+    // All of it stays in memory until the call is answered.
+    const { length: chars } = JSON.stringify(input);
+    const { calls } = this.#waiting;
+    if (calls >= MAX_WAITING || (calls > 0 && this.#waiting.chars + chars > MAX_WAITING_CHARS))
+      return answerOf({ answer: "deny", message: TOO_MANY });
+    this.#waiting = { calls: calls + 1, chars: this.#waiting.chars + chars };
+    try {
+      return await (isWithdrawn ? this.#withdraw() : this.#answer(input, signal));
+    } finally {
+      this.#waiting = { calls: this.#waiting.calls - 1, chars: this.#waiting.chars - chars };
+    }
+  }
+
+  async #withdraw(): Promise<SyncHookJSONOutput> {
+    await this.parts.interrupt().catch(() => undefined);
+    return answerOf({ answer: "deny", message: "This call was withdrawn." });
+  }
+
+  async #answer(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
     if (this.#comesTooLate(input)) return answerOf({ answer: "deny", message: AFTER_CLIENT_CALL });
     if (input.tool_name === OUTPUT_TOOL) return answerOf({ answer: "allow" });
     if (this.parts.decider === undefined && input.tool_name === QUESTION_TOOL) {
       const { questions } = this.parts;
       if (questions === undefined) return answerOf({ answer: "deny", message: NO_ONE_ANSWERS });
-      return answerOf(await this.#decide(questions, input, signal));
+      return answerOf(await this.#decide(questions, this.#callOf(input, signal)));
     }
     if (this.parts.decider === undefined) {
       const granted = this.parts.grants.take(
@@ -245,7 +262,7 @@ export class Asking {
       const needsPermission = await this.parts.needsPermission?.(this.#callOf(input, signal));
       return needsPermission === true ? NEEDS_PERMISSION : {};
     }
-    return answerOf(await this.#decide(this.parts.decider, input, signal));
+    return answerOf(await this.#decide(this.parts.decider, this.#callOf(input, signal)));
   }
 
   /** Remembers where a call is made; returns why it can't. */
@@ -263,14 +280,7 @@ export class Asking {
     return agent_id === undefined && this.handedOver.calls.length > 0;
   }
 
-  async #decide(decider: CallDecider, input: PreToolUseHookInput, signal: AbortSignal): Promise<CallAnswer> {
-    // All of it stays in memory until the call is answered.
-    const { length: chars } = JSON.stringify(input);
-    const { calls } = this.#deciding;
-    if (calls >= MAX_DECIDING || (calls > 0 && this.#deciding.chars + chars > MAX_DECIDING_CHARS))
-      return { answer: "deny", message: TOO_MANY };
-    this.#deciding = { calls: calls + 1, chars: this.#deciding.chars + chars };
-    const call = this.#callOf(input, signal);
+  async #decide(decider: CallDecider, call: AskedCall): Promise<CallAnswer> {
     const deciding = decider.decide(call);
     this.#open.set(call.toolUseId, deciding);
     try {
@@ -281,7 +291,6 @@ export class Asking {
       return answer;
     } finally {
       this.#open.delete(call.toolUseId);
-      this.#deciding = { calls: this.#deciding.calls - 1, chars: this.#deciding.chars - chars };
     }
   }
 
