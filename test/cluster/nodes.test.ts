@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { keptBy } from "../kept-by-signal.js";
 import { LEASE_SECS, TestCluster } from "./cluster-kit.js";
 
 const LEASE = LEASE_SECS * 1000;
@@ -14,6 +15,17 @@ describe("nodes of a cluster", () => {
     expect(test.shared.buried).to.deep.equal([]);
     expect([a?.cluster.condition, b?.cluster.condition]).to.deep.equal(["up", "up"]);
     expect(b?.cluster.nodes.map(({ node }) => node)).to.deep.equal(["a", "b"]);
+  });
+
+  it("keep no more for each beat", async () => {
+    const test = new TestCluster();
+    const [a] = await test.joined("a", "b");
+    const fence = a?.cluster.fence;
+    if (fence === undefined) throw new Error("no term");
+    await test.world.advance(LEASE);
+    const before = keptBy(fence);
+    await test.world.advance(10 * LEASE);
+    expect(keptBy(fence)).to.equal(before);
   });
 
   it("bury one that was killed after a lease, and not before", async () => {

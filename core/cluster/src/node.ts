@@ -213,10 +213,14 @@ export class ClusterNode {
 
   /** Waits for a call to the database, but lets the next one begin if that hangs. */
   async #noLongerThan(call: Promise<void>, ms: number, term: Term): Promise<void> {
-    const settled = new AbortController();
-    const late = sleep(this.options.clock, ms, AbortSignal.any([term.fenced, settled.signal]));
-    await Promise.race([call, late.catch(() => undefined)]);
-    settled.abort();
+    // Not AbortSignal.any: each one would leave a listener on the term's signal, which lives for months.
+    const over = new AbortController();
+    const end = () => over.abort();
+    term.fenced.addEventListener("abort", end, { once: true });
+    if (term.fenced.aborted) end();
+    await Promise.race([call, sleep(this.options.clock, ms, over.signal).catch(() => undefined)]);
+    term.fenced.removeEventListener("abort", end);
+    end();
   }
 
   async #beat(term: Term, sentAt: number): Promise<void> {

@@ -6,6 +6,7 @@ import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import plugin from "#plugins/signed-webhook/index.js";
 import { eventually } from "../../e2e/poll.js";
+import { keptBy } from "../../kept-by-signal.js";
 
 const SECRET = "a secret that both sides know";
 
@@ -111,13 +112,3 @@ describe("the example signed_webhook", () => {
     await eventually("its end", () => keptBy(signal) === before, 5000);
   });
 });
-
-/** How many listeners, and signals that follow it, an AbortSignal has. */
-function keptBy(signal: AbortSignal): number {
-  let count = 0;
-  for (const symbol of Object.getOwnPropertySymbols(signal)) {
-    const { size } = Object(Reflect.get(signal, symbol));
-    if (typeof size === "number") count += size;
-  }
-  return count;
-}
