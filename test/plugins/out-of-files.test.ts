@@ -36,20 +36,23 @@ console.log(JSON.stringify([first, (await run()).slice(0, 11)]));
     ]);
   });
 
-  it("cloudflare_tunnel: ends the run with the reason", async () => {
+  it("cloudflare_tunnel: ends the run with the reason, and the next program dies with the gateway", async () => {
     const script = `
 import { Cloudflared } from "#plugins/cloudflare_tunnel/cloudflared.js";
-const command = { program: "true", args: [], env: process.env };
+const command = { program: "setpriv", args: ["--dump"], env: process.env };
+const lines = [];
+const start = () => new Cloudflared(command, (line) => lines.push(line));
 fill();
-const run = new Cloudflared(command, () => undefined);
+const run = start();
 const first = await run.exited;
 await run.end();
 free();
-console.log(JSON.stringify([first, await new Cloudflared(command, () => undefined).exited]));
+console.log(JSON.stringify([first, await start().exited, lines.filter((line) => /death/.test(line))]));
 `;
     expect(await printed(script)).to.deep.equal([
       { code: null, signal: null, startError: "EMFILE" },
       { code: 0, signal: null },
+      ["Parent death signal: KILL"],
     ]);
   });
 });

@@ -69,7 +69,7 @@ export class Cloudflared {
   }
 }
 
-let prefix: readonly string[] | undefined;
+let prefix: readonly string[] = [];
 
 /**
  * A command prefix that makes the kernel end the command when the gateway dies, even by SIGKILL: a tunnel to a port that
@@ -80,7 +80,8 @@ function endedWithUs(): readonly string[] {
   const [program = "", ...args] = words;
   const { PATH } = process.env;
   const tried = () => spawnSync(program, [...args, "true"], { env: { PATH }, stdio: "ignore" });
-  prefix ??= tried().status === 0 ? words : [];
+  // Tried again where it failed: there may have been no file descriptor for it.
+  if (prefix.length === 0 && tried().status === 0) prefix = words;
   return prefix;
 }
 
