@@ -6,3 +6,7 @@ export interface KeysConfig {
 
 /** What happens to the turns that a key has begun when it is revoked. */
 export type OnRevoke = "finish" | "cancel";
+
+export function isOnRevoke(value: unknown): value is OnRevoke {
+  return value === "finish" || value === "cancel";
+}

@@ -1,4 +1,5 @@
 import { type Caller, type KeyLimit, type PluginScope, type PluginStore, Refusal } from "@claudeway/core";
+import type { OnRevoke } from "./config.js";
 import { entriesIn } from "./entries.js";
 import type { KeySettings } from "./fields.js";
 import { readKey, stateOf, type VirtualKey } from "./key.js";
@@ -82,6 +83,12 @@ export class KeyDirectory {
     return this.#deleted.has(id);
   }
 
+  /** What the admin said about the turns of a key that is disabled or deleted; undefined: `on_revoke` holds. */
+  onRevokeOf(id: string): OnRevoke | undefined {
+    const key = this.get(id);
+    return key === undefined ? this.#deleted.onRevokeOf(id) : key.onRevoke;
+  }
+
   /** The newest first. */
   list(): readonly VirtualKey[] {
     return [...this.#known.values()].map(({ key }) => key).sort(newestFirst);
@@ -145,18 +152,21 @@ export class KeyDirectory {
     });
   }
 
-  /** Throws a `Refusal` (404) for an unknown key. Its id stays known, and is never given again. */
-  delete(id: string): Promise<void> {
+  /**
+   * Its id stays known, and is never given again. `onRevoke` is what the admin says about its turns; undefined: what was
+   * said when it was disabled holds. Throws a `Refusal` (404) for an unknown key.
+   */
+  delete(id: string, onRevoke?: OnRevoke): Promise<void> {
     return this.#change(async () => {
-      if (await this.#delete(id)) return;
+      if (await this.#delete(id, onRevoke)) return;
       await this.#load();
-      if (!(await this.#delete(id))) throw changedMeanwhile(id);
+      if (!(await this.#delete(id, onRevoke))) throw changedMeanwhile(id);
     });
   }
 
-  async #delete(id: string): Promise<boolean> {
+  async #delete(id: string, onRevoke: OnRevoke | undefined): Promise<boolean> {
     const { key, version } = this.#existing(id);
-    if (!(await this.#deleted.bury(id, version))) return false;
+    if (!(await this.#deleted.bury(id, version, onRevoke ?? key.onRevoke))) return false;
     this.#forget(key);
     return true;
   }

@@ -1,4 +1,4 @@
-import { definePlugin, type TurnInfo } from "@claudeway/core";
+import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import type { KeysConfig } from "./config.js";
 import { KeyDirectory } from "./directory.js";
@@ -49,25 +49,21 @@ export default definePlugin<KeysConfig, "keys" | "turns">({
       if (answer !== undefined && "keyId" in answer) lastUse.note(answer.keyId);
       return answer;
     });
-    const refuseRevoked = (turn: TurnInfo) => {
+    hooks.beforeExecute.tap("limits", (plan, turn) => {
       const refusal = revoked.refusalOf(turn);
       if (refusal !== undefined) throw refusal;
-    };
-    hooks.beforeExecute.tap("limits", (plan, turn) => {
-      refuseRevoked(turn);
       const settings = directory.get(turn.keyId)?.settings;
       if (settings !== undefined) checkPlan(plan, settings);
     });
     // It began by itself after the turn that may finish, and its work would never end.
     hooks.backgroundTurn.tap("revoked", (turn) => revoked.refusalOf(turn));
     // A parked turn goes on without passing beforeExecute.
-    if (onRevoke === "cancel") {
-      hooks.spawn.tap("revoked", (_plan, turn) => {
-        if (turn !== undefined) refuseRevoked(turn);
-      });
-    }
+    hooks.spawn.tap("revoked", (_plan, turn) => {
+      const refusal = turn && revoked.refusalToGoOn(turn);
+      if (refusal !== undefined) throw refusal;
+    });
     const views = new KeyViews({ directory, lastUse, keys, ledger });
-    const actions = new KeyActions({ directory, lastUse, revoked, onRevoke, log });
+    const actions = new KeyActions({ directory, lastUse, revoked, log });
     mount("/admin/keys", adminRoutes(actions, views), { auth: "admin", openapi: ADMIN_PATHS });
     page(KEYS_PAGE);
     mount("/me", meRoutes(views), { openapi: ME_PATHS });

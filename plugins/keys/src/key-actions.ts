@@ -9,8 +9,7 @@ import type { RevokedTurns } from "./revoked-turns.js";
 export interface KeyActionsParts {
   readonly directory: KeyDirectory;
   readonly lastUse: Pick<LastUse, "forget">;
-  readonly revoked: Pick<RevokedTurns, "cancel">;
-  readonly onRevoke: OnRevoke;
+  readonly revoked: Pick<RevokedTurns, "cancel" | "cancels">;
   readonly log: Pick<PluginScope["log"], "info">;
 }
 
@@ -45,28 +44,34 @@ export class KeyActions {
   }
 
   async enable(id: string, by: string): Promise<VirtualKey> {
-    const key = await this.parts.directory.update(id, () => ({ enabled: true }));
+    const key = await this.parts.directory.update(id, () => ({ enabled: true, onRevoke: undefined }));
     this.#note("enabled", id, by);
     return key;
   }
 
-  /** Resolves to the key and how many of its turns were interrupted. */
-  async disable(id: string, by: string, running = this.parts.onRevoke) {
-    const key = await this.parts.directory.update(id, () => ({ enabled: false }));
+  /**
+   * Resolves to the key and how many of its turns were interrupted. `running` is what the admin says about its turns;
+   * undefined: what was said before holds, else `on_revoke`.
+   */
+  async disable(id: string, by: string, running: OnRevoke | undefined) {
+    const key = await this.parts.directory.update(id, ({ onRevoke }) => ({
+      enabled: false,
+      onRevoke: running ?? onRevoke,
+    }));
     this.#note("disabled", id, by);
-    return { key, cancelled: await this.#end(id, running) };
+    return { key, cancelled: await this.#end(id) };
   }
 
-  /** Resolves to how many of its turns were interrupted. */
-  async delete(id: string, by: string, running = this.parts.onRevoke): Promise<number> {
-    await this.parts.directory.delete(id);
+  /** Resolves to how many of its turns were interrupted. `running` as for `disable`. */
+  async delete(id: string, by: string, running: OnRevoke | undefined): Promise<number> {
+    await this.parts.directory.delete(id, running);
     this.parts.lastUse.forget(id);
     this.#note("deleted", id, by);
-    return this.#end(id, running);
+    return this.#end(id);
   }
 
-  async #end(id: string, running: OnRevoke): Promise<number> {
-    return running === "cancel" ? this.parts.revoked.cancel(id) : 0;
+  async #end(id: string): Promise<number> {
+    return this.parts.revoked.cancels(id) ? this.parts.revoked.cancel(id) : 0;
   }
 
   #note(action: string, keyId: string, by: string): void {

@@ -1,3 +1,4 @@
+import { isOnRevoke, type OnRevoke } from "./config.js";
 import { type KeySettings, storedSettings } from "./fields.js";
 import { isJsonObject } from "./json-object.js";
 
@@ -6,6 +7,8 @@ export interface VirtualKey {
   readonly id: string;
   readonly settings: KeySettings;
   readonly enabled: boolean;
+  /** Of a disabled key: what the admin said about its turns, instead of `on_revoke`. */
+  readonly onRevoke?: OnRevoke | undefined;
   /** The current secret first. After a rotation, the one before follows until its grace period ends. */
   readonly secrets: readonly StoredSecret[];
   /** ISO 8601, UTC. */
@@ -32,13 +35,14 @@ export function stateOf({ enabled, settings }: VirtualKey, now = Date.now()): Ke
 /** Reads a stored key. Undefined if the value is not one: the key is then unknown. */
 export function readKey(id: string, value: unknown): VirtualKey | undefined {
   if (!isJsonObject(value)) return undefined;
-  const { settings, enabled, secrets, createdAt, createdBy } = value;
+  const { settings, enabled, onRevoke, secrets, createdAt, createdBy } = value;
   if (!isJsonObject(settings) || typeof enabled !== "boolean" || !Array.isArray(secrets)) return undefined;
+  if (onRevoke !== undefined && !isOnRevoke(onRevoke)) return undefined;
   if (typeof createdAt !== "string" || typeof createdBy !== "string" || !secrets.every(isStoredSecret))
     return undefined;
   try {
     const read = storedSettings(settings);
-    return read && { id, settings: read, enabled, secrets, createdAt, createdBy };
+    return read && { id, settings: read, enabled, onRevoke, secrets, createdAt, createdBy };
   } catch {
     return undefined;
   }

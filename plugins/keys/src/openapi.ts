@@ -37,10 +37,14 @@ const KEY = {
   old_secret_valid_until: maybe("After a rotation: until when the secret before is accepted, too."),
 };
 const SECRET = { secret: text("The secret. It is shown this once, and only its hash is kept.") };
-const CANCELLED = { cancelled_turns: integer("How many of its turns were interrupted.") };
+const CANCELLED = {
+  cancelled_turns: integer(
+    "How many of its turns were interrupted. Parked ones are not counted: they end when they would go on.",
+  ),
+};
 const RUNNING = {
   enum: ["finish", "cancel"],
-  description: "What happens to its turns, instead of `on_revoke`.",
+  description: "What happens to its turns, parked ones too, instead of `on_revoke`.",
 };
 const USAGE = {
   key_id: KEY_ID,

@@ -44,6 +44,16 @@ export class RevokedTurns {
     return state && new Refusal(403, `the key ${keyId} ${SAYS[state]}`);
   }
 
+  /** The same, for a turn that has begun before, and would go on: only if the turns of its key are cancelled. */
+  refusalToGoOn(turn: TurnInfo): Refusal | undefined {
+    return this.cancels(turn.keyId) ? this.refusalOf(turn) : undefined;
+  }
+
+  /** Whether the turns of this key are cancelled once it is revoked. */
+  cancels(keyId: string): boolean {
+    return (this.parts.directory.onRevokeOf(keyId) ?? this.parts.onRevoke) === "cancel";
+  }
+
   /**
    * Interrupts the turns of a revoked key that run or wait; those of other gateways end within about a second. Resolves to
    * the number of all. Throws a `Refusal` (409) if the other gateways can't be told.

@@ -1,5 +1,7 @@
 import type { PluginStore, StoreChange } from "@claudeway/core";
+import { isOnRevoke, type OnRevoke } from "./config.js";
 import { entriesIn } from "./entries.js";
+import { isJsonObject } from "./json-object.js";
 
 /** The prefixes of entries in the store, each before the id of a key. */
 export const KEY = "keys/";
@@ -14,40 +16,53 @@ const MAX_DELETED = 20_000;
 
 /** The ids of deleted keys: turns that plugins begin for them are refused, rather than run without limits. */
 export class Tombstones {
-  /** The oldest first. */
-  readonly #ids = new Set<string>();
+  /** With what the admin said about its turns, the oldest first. */
+  readonly #ids = new Map<string, OnRevoke | undefined>();
 
   constructor(private readonly store: Pick<PluginStore, "list" | "write">) {}
 
   async load(): Promise<void> {
     const entries = await entriesIn(this.store, DELETED);
-    const found = entries.map(({ key, value }) => ({ id: key.slice(DELETED.length), at: String(value) }));
+    const found = entries.map(({ key, value }) => ({
+      id: key.slice(DELETED.length),
+      ...readTombstone(value),
+    }));
     found.sort((one, other) => (one.at < other.at ? -1 : 1));
     this.#ids.clear();
-    for (const { id } of found) this.#ids.add(id);
+    for (const { id, onRevoke } of found) this.#ids.set(id, onRevoke);
   }
 
   has(id: string): boolean {
     return this.#ids.has(id);
   }
 
+  onRevokeOf(id: string): OnRevoke | undefined {
+    return this.#ids.get(id);
+  }
+
   /**
    * Removes a key from the store and remembers that there was one. `version` is that of its entry; false if the entry has
    * another version.
    */
-  async bury(id: string, version: number): Promise<boolean> {
-    const [oldest] = this.#ids.size < MAX_DELETED ? [] : this.#ids;
+  async bury(id: string, version: number, onRevoke: OnRevoke | undefined): Promise<boolean> {
+    const [oldest] = this.#ids.size < MAX_DELETED ? [] : this.#ids.keys();
     const changes: StoreChange[] = [
       { key: KEY + id, delete: true, expected: version },
       { key: LAST_USE + id, delete: true },
-      { key: DELETED + id, value: new Date().toISOString() },
+      { key: DELETED + id, value: { at: new Date().toISOString(), onRevoke } },
       CHANGED,
       ...(oldest === undefined ? [] : [{ key: DELETED + oldest, delete: true } as const]),
     ];
     const result = await this.store.write(changes);
     if (!result.ok) return false;
     if (oldest !== undefined) this.#ids.delete(oldest);
-    this.#ids.add(id);
+    this.#ids.set(id, onRevoke);
     return true;
   }
+}
+
+/** Earlier versions stored the time alone. */
+function readTombstone(value: unknown): { readonly at: string; readonly onRevoke: OnRevoke | undefined } {
+  const { at, onRevoke } = isJsonObject(value) ? value : { at: value, onRevoke: undefined };
+  return { at: String(at), onRevoke: isOnRevoke(onRevoke) ? onRevoke : undefined };
 }

@@ -121,7 +121,19 @@ describe("turns of keys that are revoked", () => {
 });
 
 describe("parked turns of keys that are revoked", () => {
-  async function decided(section: object) {
+  type Revoke = (keys: KeysGateway, id: string) => Promise<unknown>;
+  const remove =
+    (query = ""): Revoke =>
+    (keys, id) =>
+      keys.request(`/admin/keys/${id}${query}`, { method: "DELETE" });
+  const disable =
+    (body: object): Revoke =>
+    (keys, id) =>
+      keys.request(`/admin/keys/${id}/disable`, { body });
+  const enable: Revoke = (keys, id) => keys.request(`/admin/keys/${id}/enable`, { body: {} });
+
+  /** How a parked turn ends that is decided after these changes of its key. */
+  async function decided(section: object, ...changes: readonly Revoke[]) {
     const keys = await KeysGateway.start(
       { ...section },
       {
@@ -137,7 +149,7 @@ describe("parked turns of keys that are revoked", () => {
       const { body } = await keys.as(secret, "/task", { body: { prompt: "hello", detach: true } });
       expect(body).to.have.property("pending_approval");
       const { id: approval, turnId } = await keys.gateway.approvals.next();
-      await keys.request(`/admin/keys/${id}`, { method: "DELETE" });
+      for (const change of changes) await change(keys, id);
       await keys.gateway.approvals.decide(approval, "allow");
       const admin = definePlugin<object>({
         name: "reader",
@@ -157,7 +169,33 @@ describe("parked turns of keys that are revoked", () => {
   }
 
   it("go on when they are decided, and are refused with on_revoke = cancel", async () => {
-    expect(await decided({})).to.equal("completed");
-    expect(await decided({ on_revoke: "cancel" })).to.equal("refused");
+    expect(await decided({}, remove())).to.equal("completed");
+    expect(await decided({ on_revoke: "cancel" }, remove())).to.equal("refused");
+  });
+
+  it("are refused if the request said cancel, and go on if it said finish", async () => {
+    const CANCEL = { on_revoke: "cancel" };
+    for (const revoke of [disable({ running: "cancel" }), remove("?running=cancel")])
+      expect(await decided({}, revoke)).to.equal("refused");
+    for (const revoke of [disable({ running: "finish" }), remove("?running=finish")])
+      expect(await decided(CANCEL, revoke)).to.equal("completed");
+  });
+
+  it("keep to what was said when the plugin starts again, and when their key is deleted later", async () => {
+    const restart =
+      (section: Readonly<Record<string, unknown>>): Revoke =>
+      async ({ gateway }) => {
+        await gateway.disable("keys");
+        await gateway.enable(["keys", section]);
+      };
+    const CANCEL = { on_revoke: "cancel" };
+    expect(await decided({}, disable({ running: "cancel" }), restart({}))).to.equal("refused");
+    expect(await decided(CANCEL, remove("?running=finish"), restart(CANCEL))).to.equal("completed");
+    expect(await decided({}, disable({ running: "cancel" }), remove())).to.equal("refused");
+  });
+
+  it("go on if their key was enabled again, also when it is revoked later", async () => {
+    expect(await decided({}, disable({ running: "cancel" }), enable)).to.equal("completed");
+    expect(await decided({}, disable({ running: "cancel" }), enable, disable({}))).to.equal("completed");
   });
 });

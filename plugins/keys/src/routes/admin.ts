@@ -1,5 +1,6 @@
 import { Refusal, type RouteContext, type RouteState } from "@claudeway/core";
 import Router from "@koa/router";
+import { isOnRevoke } from "../config.js";
 import { changedSettings, fieldsOf, newSettings } from "../fields.js";
 import type { VirtualKey } from "../key.js";
 import type { KeyActions } from "../key-actions.js";
@@ -77,7 +78,7 @@ function callerOf({ caller }: RouteState): string {
 }
 
 function onRevoke(given: unknown) {
-  if (given === undefined || given === "finish" || given === "cancel") return given;
+  if (given === undefined || isOnRevoke(given)) return given;
   const got = JSON.stringify(given).slice(0, 80);
   throw new Refusal(400, `running must be finish or cancel, got ${got}`);
 }
