@@ -1,6 +1,6 @@
 import { type IdempotencyClaim, type Ledger, NotBegun } from "@claudeway/ports";
 import { expect } from "chai";
-import { newFolder, newSession, newTurn, removeFolders } from "./fixture.js";
+import { NOON, newFolder, newSession, newTurn, outcome, removeFolders, tokens, usageOf } from "./fixture.js";
 import type { OpenLedger } from "./open-ledger.js";
 
 /**
@@ -69,6 +69,22 @@ export function idempotencyContract(
       expect(await ledger.idempotency.claim(claim({ turnId: "t3" }))).to.deep.equal({ turnId: "t1" });
       await ledger.idempotency.release(claim());
       expect(await ledger.idempotency.claim(claim({ turnId: "t3", bodyHash: "h2" }))).to.equal("new");
+    });
+
+    it("keeps a claim whose turn has begun, unless it was refused", async () => {
+      const session = newSession();
+      await ledger.sessions.create(session);
+      const turn = newTurn(session, { id: "t1" });
+      await ledger.turns.begin(turn, { epoch: 0 });
+      const usage = usageOf("sonnet", tokens(), 0);
+      await ledger.idempotency.claim(claim());
+      await ledger.idempotency.release(claim());
+      expect(await ledger.idempotency.claim(claim({ turnId: "t2" })), "it runs").to.deep.equal({
+        turnId: "t1",
+      });
+      await ledger.turns.end("t1", outcome(turn, usage, { end: "refused" }), { at: NOON });
+      await ledger.idempotency.release(claim());
+      expect(await ledger.idempotency.claim(claim({ turnId: "t2" }))).to.equal("new");
     });
 
     it("forgets a claim whose turn had not begun when the gateway was killed", async function () {

@@ -6,6 +6,7 @@ import {
   newSession,
   newTurn,
   outcome,
+  parkedForLimit,
   rejection,
   removeFolders,
   tokens,
@@ -206,6 +207,20 @@ export function turnContract(openLedger: OpenLedger): void {
       expect((await ledger.totals.overview()).requests).to.equal(0);
       expect(await ledger.turns.get("never was")).to.equal(undefined);
       expect(await ledger.turns.response(turn.id)).to.equal(undefined);
+    });
+
+    it("counts a turn that is parked once, though its gateway does not know that it is", async () => {
+      const used = usageOf("sonnet", tokens(3, 4), 0.5);
+      const parking = { at: NOON, usage: used, model: "sonnet", parked: parkedForLimit() };
+      const [again, ended] = [newTurn(session), newTurn(session)];
+      for (const { id } of [again, ended]) {
+        await ledger.turns.begin(id === again.id ? again : ended, { epoch: 0 });
+        await ledger.turns.park(id, parking);
+      }
+      await ledger.turns.park(again.id, parking);
+      await ledger.turns.end(ended.id, outcome(ended, used, { end: "failed" }), { at: NOON });
+      for (const { id } of [again, ended]) expect((await ledger.turns.get(id))?.usage).to.deep.equal(used);
+      expect(await ledger.totals.overview()).to.deep.include({ costUsd: 1, tokens: tokens(6, 8) });
     });
 
     it("refuses everything once it is closed", async () => {

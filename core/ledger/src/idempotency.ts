@@ -14,6 +14,8 @@ const KEPT_MS = 24 * 60 * 60 * 1000;
 /** Where a key is looked up. */
 const KEY = "key_id = ? AND route = ? AND idempotency_key = ?";
 const BEGUN = "EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id)";
+/** A turn whose end can't be recorded may have cost something. */
+const REFUSED = `NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id AND "end" IS DISTINCT FROM 'refused')`;
 const CLAIMANT_LIVES = lives("idempotency.node", "idempotency.incarnation");
 
 type Claimed = Awaited<ReturnType<IdempotencyBook["claim"]>>;
@@ -56,7 +58,7 @@ export class IdempotencyTable {
 
   *release({ keyId, route, idempotencyKey, turnId }: IdempotencyClaim): Work<void> {
     yield* this.sql.run(
-      `DELETE FROM idempotency WHERE ${KEY} AND turn_id = ?`,
+      `DELETE FROM idempotency WHERE ${KEY} AND turn_id = ? AND ${REFUSED}`,
       keyId,
       route,
       idempotencyKey,

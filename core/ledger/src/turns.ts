@@ -196,6 +196,8 @@ export class TurnTable {
     const turn = yield* this.#lock(turnId);
     if (turn === undefined || hasEnded(turn)) throw new LedgerError(`ledger: turn ${turnId} is not open`);
     checkEpoch(turn);
+    // Its answer was lost on the way.
+    if (turn["parked"] === JSON.stringify(parked)) return;
     const before = bookedOf(turn);
     const now = book(usage, model);
     const sessionSeq = integer(turn, "session_seq");
@@ -319,8 +321,9 @@ export class TurnTable {
   /** Updates every total that the end of a turn changes. Must run in the caller's transaction. */
   *#book(turn: Row, outcome: TurnOutcome, { at, cliTotals, model, sinceParked }: TurnEnding): Work<void> {
     const before = bookedOf(turn);
-    const now = book(sinceParked ?? outcome.usage, outcome.model);
-    const booked = before === undefined ? now : join(before, now);
+    let booked = book(sinceParked ?? outcome.usage, outcome.model);
+    // Of a turn that was parked without its gateway knowing, all usage is recorded.
+    if (before !== undefined) booked = sinceParked === undefined ? before : join(before, booked);
     const ms = toMs(at);
     const seq = integer(turn, "seq");
     yield* this.sql.send(

@@ -149,16 +149,15 @@ async function decisionsOf(ledger: Ledger, sessionId: string, wanted: readonly s
   const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: TURNS_LOOKED_AT });
   let approvalLost = false;
   for (const { id, route, ended } of turns) {
-    const response = await ledger.turns.response(id);
+    const { permission_denials: calls = [], approved = [] } = (await ledger.turns.response(id)) ?? {};
     // It is unknown which approved calls ran before the gateway was killed, so no earlier call may run a second time.
-    if (approvalLost) for (const call of response?.permission_denials ?? []) ran.add(call.tool_use_id);
+    if (approvalLost) for (const call of calls) ran.add(call.tool_use_id);
     approvalLost ||= ended?.end === "lost" && route === APPROVE_ROUTE;
-    for (const { tool_use_id, tool_name, tool_input, cwd, approvable } of response?.permission_denials ??
-      []) {
+    for (const { tool_use_id, tool_name, tool_input, cwd, approvable } of calls) {
       denied.set(tool_use_id, { toolUseId: tool_use_id, tool: tool_name, input: tool_input, cwd });
       if (approvable === false) closed.add(tool_use_id);
     }
-    for (const call of response?.approved ?? []) if (call.ran) ran.add(call.tool_use_id);
+    for (const call of approved) if (call.ran) ran.add(call.tool_use_id);
     if (wanted.every((call) => denied.has(call))) break;
   }
   return { denied, ran, closed };

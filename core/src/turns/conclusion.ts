@@ -118,10 +118,9 @@ export class TurnConclusion {
       });
     } catch (error) {
       // An answer that could not be recorded is not sent: clients rely on every answer being in the ledger.
-      const isFenced = error instanceof FencedError;
       const ending = endingOfError(error, undefined) ?? this.#defect(error);
       const outcome = this.#outcomeOf(ending, result && { ...result, text: "" }, result?.usage ?? NO_USAGE);
-      return { outcome, error: ending.error, isFenced };
+      return { outcome, error: ending.error, isFenced: error instanceof FencedError };
     }
   }
 
@@ -184,7 +183,8 @@ export class TurnConclusion {
       return { outcome: { ...outcome, end: "parked" }, error: undefined };
     } catch (error) {
       onFailure();
-      return this.finish(endingOfError(error, undefined) ?? this.#defect(error), result);
+      const failed = endingOfError(error, undefined) ?? this.#defect(error);
+      return this.finish({ ...failed, end: failed.end === "refused" ? "failed" : failed.end }, result);
     }
   }
 

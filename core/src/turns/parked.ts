@@ -79,10 +79,11 @@ export class ParkedTurns {
     if (claim.epoch !== 0) await ledger.turns.adopt(turn.id, claim);
     const outcome = withdrawnOutcome(turn, why);
     const at = new Date().toISOString();
+    const { approvalService, kernel } = this.options;
+    // Before the end: once that is recorded, its events must be sent.
+    const approval = await approvalService.get(turn.parked.approvalId ?? "");
     if (!(await ledger.turns.end(turn.id, outcome, { at, sinceParked: NO_USAGE }))) return;
     audit.turn(auditLine(turn, outcome, at));
-    const { approvalService, kernel } = this.options;
-    const approval = await approvalService.get(turn.parked.approvalId ?? "");
     if (approval !== undefined) this.#publish({ type: "permission_resolved", approval }, turn);
     this.#publish({ type: "done", response: outcome.response }, turn);
     kernel.notify("afterExecute", turn, outcome);

@@ -143,11 +143,14 @@ function toResponse(
   { ending, result, usage, closed, workdirRecreated, lost = [] }: TurnFacts,
   durationMs: number,
 ): TurnResponse {
-  const denials = [
-    ...deniedBefore(continues),
-    ...(result?.denials ?? []).map((denial) => marked(denial, closed)),
-  ];
+  const marked = (one: PermissionDenial): PermissionDenial =>
+    closed?.has(one.tool_use_id) === true ? { ...one, approvable: false } : one;
+  const denials = [...deniedBefore(continues), ...(result?.denials ?? []).map(marked)];
   const ran = new Set(result?.ran);
+  const approved = [
+    ...(continues?.parked.response.approved ?? []),
+    ...granted.map(({ toolUseId }) => ({ tool_use_id: toolUseId, ran: ran.has(toolUseId) })),
+  ];
   // The CLI takes structured output from a call of the model.
   const stop = result?.structuredOutput === undefined ? result?.stopReason : "end_turn";
   return {
@@ -164,9 +167,7 @@ function toResponse(
     // Absent where it ended its turn by itself: an answer without options stays as it always was.
     ...(ending.end === "completed" && stop !== undefined && stop !== "end_turn" && { stop_reason: stop }),
     ...(denials.length > 0 ? { permission_denials: denials } : {}),
-    ...(granted.length > 0 && {
-      approved: granted.map(({ toolUseId }) => ({ tool_use_id: toolUseId, ran: ran.has(toolUseId) })),
-    }),
+    ...(approved.length > 0 && { approved }),
     ...(usage.estimated ? { cost_estimated: true } : {}),
     ...(workdirRecreated ? { workdir_recreated: true } : {}),
     ...(lost.length > 0 && { background_lost: [...lost] }),
@@ -178,10 +179,6 @@ function toResponse(
 function deniedBefore(continues: ContinuedTurn | undefined): readonly PermissionDenial[] {
   const denials = continues?.parked.response.permission_denials ?? [];
   return denials.filter(({ tool_use_id }) => tool_use_id !== continues?.parked.toolUseId);
-}
-
-function marked(denial: PermissionDenial, closed: ReadonlySet<string> | undefined): PermissionDenial {
-  return closed?.has(denial.tool_use_id) === true ? { ...denial, approvable: false } : denial;
 }
 
 function failureOf({

@@ -1,4 +1,5 @@
 import { type CallAnswer, type Ledger, LedgerError } from "@claudeway/ports";
+import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import type { Services } from "#core/services.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
@@ -46,14 +47,16 @@ describe("a turn whose call was decided", () => {
   afterEach(() => kit.close());
 
   /** A turn of the session that is parked, and whose call has been allowed since. */
-  async function decided(sessionId: string): Promise<string> {
+  async function decided(sessionId: string, approved?: TurnResponse["approved"]): Promise<string> {
     const turn = newTurn({ id: sessionId, keyId: "admin", kind: "session" });
     await ledger.turns.begin(turn, { epoch: 0 });
     const approval = newApproval(turn, { expiresAt: new Date(Date.now() + 60_000).toISOString() });
     await ledger.approvals.ask(approval);
     const at = new Date().toISOString();
     const usage = usageOf("sonnet", tokens(1, 1), 0.01);
-    await ledger.turns.park(turn.id, { at, usage, model: "sonnet", parked: parkedFor(approval) });
+    const parked = parkedFor(approval);
+    const response = { ...parked.response, ...(approved !== undefined && { approved }) };
+    await ledger.turns.park(turn.id, { at, usage, model: "sonnet", parked: { ...parked, response } });
     await ledger.approvals.settle(approval.id, "allowed");
     return turn.id;
   }
@@ -165,6 +168,15 @@ describe("a turn whose call was decided", () => {
     services.turns.stopAll("shutdown");
     verdict.resolve();
     expect((await turn.ended).outcome.end).to.equal("parked");
+  });
+
+  it("keeps which calls it was begun for, so that they can't be approved again", async () => {
+    const approved = [{ tool_use_id: "toolu_earlier", ran: true }];
+    const id = await decided(await newSessionOf(services), approved);
+    await services.resumption.goOn(id);
+    (await runningTurn(id)).stop("interrupted");
+    await services.turns.get(id)?.ended;
+    expect(await ledger.turns.response(id)).to.deep.include({ approved });
   });
 
   it("ends if it is interrupted while the ledger fails", async () => {
