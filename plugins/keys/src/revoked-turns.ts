@@ -31,7 +31,8 @@ export interface RevokedTurnsParts {
 /** What happens to the turns of keys that are deleted or disabled, or have expired. */
 export class RevokedTurns {
   readonly #timer: NodeJS.Timeout | undefined;
-  #checkedAt = Date.now();
+  /** The expired keys whose turns were interrupted. */
+  #interrupted: ReadonlySet<string> = new Set();
 
   constructor(private readonly parts: RevokedTurnsParts) {
     if (parts.onRevoke === "cancel")
@@ -59,7 +60,7 @@ export class RevokedTurns {
    * the number of all. Throws a `Refusal` (409) if the other gateways can't be told.
    */
   async cancel(keyId: string): Promise<number> {
-    const cancelled = await this.#cancelHere(keyId);
+    const cancelled = await this.#cancelHere(new Set([keyId]));
     const { shared, store } = this.parts;
     if (!shared) return cancelled;
     const order = { key: CANCELLED + keyId, value: true, ttlMs: ORDER_MS };
@@ -74,13 +75,13 @@ export class RevokedTurns {
     for (const { key } of await entriesIn(this.parts.store, CANCELLED)) {
       const keyId = key.slice(CANCELLED.length);
       // It may have been enabled again since.
-      if (this.#revokedStateOf(keyId) !== undefined) await this.#cancelHere(keyId);
+      if (this.#revokedStateOf(keyId) !== undefined) await this.#cancelHere(new Set([keyId]));
     }
   }
 
-  /** Resolves to the number of the key's turns at all gateways. */
-  async #cancelHere(keyId: string): Promise<number> {
-    const running = (await this.parts.ledger.running()).filter((turn) => turn.keyId === keyId);
+  /** Resolves to the number of these keys' turns at all gateways. */
+  async #cancelHere(keyIds: ReadonlySet<string>): Promise<number> {
+    const running = (await this.parts.ledger.running()).filter(({ keyId }) => keyIds.has(keyId));
     for (const { id } of running) this.parts.turns.follow(id)?.interrupt();
     return running.length;
   }
@@ -97,14 +98,21 @@ export class RevokedTurns {
     return state === "active" ? undefined : state;
   }
 
+  /** Of keys whose turns are cancelled, whether they are also disabled or not. */
+  #expiredIds(): string[] {
+    const now = Date.now();
+    const expired = this.parts.directory
+      .list()
+      .filter(({ id, settings }) => Date.parse(settings.expires_at ?? "") <= now && this.cancels(id));
+    return expired.map(({ id }) => id);
+  }
+
   async #cancelExpired(): Promise<void> {
-    const [since, now] = [this.#checkedAt, Date.now()];
-    this.#checkedAt = now;
+    const expired = this.#expiredIds();
     try {
-      for (const { id, settings } of this.parts.directory.list()) {
-        const at = Date.parse(settings.expires_at ?? "");
-        if (at > since && at <= now) await this.#cancelHere(id);
-      }
+      const fresh = expired.filter((id) => !this.#interrupted.has(id));
+      if (fresh.length > 0) await this.#cancelHere(new Set(fresh));
+      this.#interrupted = new Set(expired);
     } catch (error) {
       this.parts.log.warn({ err: error }, "the turns of expired keys could not be interrupted");
     }

@@ -97,6 +97,19 @@ describe("turns of keys that are revoked", () => {
     expect((await keys.request(`/admin/keys/${id}`)).body).to.include({ state: "expired" });
   });
 
+  it("are interrupted if their key expired while the plugin was off", async () => {
+    const section = { on_revoke: "cancel" };
+    await start(section, true);
+    const { secret } = await keys.make({ expires_at: new Date(Date.now() + 30_000).toISOString() });
+    const { answer } = await running(secret, "hang");
+    await eventually("the turn", async () => (await ledger.running()).length > 0);
+    await keys.gateway.disable("keys");
+    await keys.gateway.advance(31_000);
+    await keys.gateway.enable(["keys", section]);
+    await keys.gateway.advance(6000);
+    expect(await answer).to.include({ success: false });
+  });
+
   it("do not begin when a plugin starts them", async () => {
     await start({});
     const [deleted, disabled, active] = [
