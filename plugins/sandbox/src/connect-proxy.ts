@@ -29,8 +29,10 @@ const HOP = [
   "upgrade",
 ];
 
-interface Log {
-  info(fields: object, message: string): void;
+/** What is asked for each connection. */
+interface Rules {
+  readonly hosts: AllowedHosts;
+  readonly log: { info(fields: object, message: string): void };
 }
 
 /** A proxy for one key on a socket in the file system: CONNECT, and plain HTTP, to allowed hosts only. */
@@ -39,10 +41,7 @@ export class ConnectProxy {
   readonly #open = new Set<Duplex>();
   #logged = { since: performance.now(), count: 0 };
 
-  private constructor(
-    private readonly hosts: AllowedHosts,
-    private readonly log: Log,
-  ) {
+  private constructor(private readonly rules: () => Rules) {
     this.#server = createServer((request, response) => void this.#plain(request, response));
     this.#server.maxConnections = MAX_CONNECTIONS;
     // A long answer of the model is one request.
@@ -52,8 +51,9 @@ export class ConnectProxy {
     this.#server.on("connection", (socket) => this.#keep(socket));
   }
 
-  static async listen(path: string, hosts: AllowedHosts, log: Log): Promise<ConnectProxy> {
-    const proxy = new ConnectProxy(hosts, log);
+  /** @param rules those in force when it is called */
+  static async listen(path: string, rules: () => Rules): Promise<ConnectProxy> {
+    const proxy = new ConnectProxy(rules);
     await new Promise<void>((resolve, reject) => {
       proxy.#server.once("error", reject).listen(path, resolve);
     });
@@ -149,7 +149,7 @@ export class ConnectProxy {
   /** The status of a refusal if the host can't be reached. */
   async #find(host: string, port: number): Promise<Destination | string> {
     try {
-      const found = await this.hosts.find(host, port);
+      const found = await this.rules().hosts.find(host, port);
       if (found === undefined) this.#logRefusal(host, port);
       return found ?? "403 Forbidden";
     } catch {
@@ -162,6 +162,6 @@ export class ConnectProxy {
     if (now - this.#logged.since > MINUTE_MS) this.#logged = { since: now, count: 0 };
     if (++this.#logged.count > MAX_LOGGED) return;
     const shown = host.slice(0, MAX_HOST_CHARS);
-    this.log.info({ host: shown, port }, "a connection out of a sandbox was refused");
+    this.rules().log.info({ host: shown, port }, "a connection out of a sandbox was refused");
   }
 }

@@ -42,6 +42,8 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
     const { workdirs: base, configDirs, dataDir } = control.paths;
     const seccomp = new Seccomp(storage);
     onDispose(() => seccomp.close());
+    const network = new SandboxNetwork(storage, { config, log });
+    onDispose(() => network.close());
     let bwrap: string;
     try {
       refuseSharedFolders(configDirs);
@@ -54,8 +56,6 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
       return;
     }
     if (!seccomp.filters) log.warn(`system calls are not filtered: no filter is known for ${process.arch}`);
-    const network = new SandboxNetwork(config, log);
-    onDispose(() => network.close());
     const cgroups = openCgroups(config, log);
     onDispose(watchSandboxes(bwrap, config, log, () => cgroups?.sweep()));
     const end = (turnId: string, refusal: Refusal) => {
@@ -71,6 +71,7 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
     hooks.beforeExecute.tap("folders", (plan, turn) => sandbox.check(plan, turn));
     hooks.spawn.tapPromise("walls", (plan, turn) => sandbox.wrap(plan, turn));
     hooks.afterExecute.tapPromise("disk", async (turn) => disk.ended(turn));
+    network.enforce();
     notice("sandbox: the CLI sees its working directory and its key's folder only");
   },
 });

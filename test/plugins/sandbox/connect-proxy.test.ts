@@ -93,7 +93,8 @@ describe("the proxy of a sandbox", () => {
       },
     );
     path = join(temporaryFolder("proxy-"), "socket");
-    proxy = await ConnectProxy.listen(path, hosts, { info: (fields) => void logged.push(fields) });
+    const log = { info: (fields: object) => void logged.push(fields) };
+    proxy = await ConnectProxy.listen(path, () => ({ hosts, log }));
   });
   afterEach(() => {
     proxy.close();

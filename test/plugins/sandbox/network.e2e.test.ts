@@ -1,11 +1,13 @@
+import { existsSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { debianProgram } from "../../debian.js";
-import { bash } from "../../e2e/conversation.js";
+import { bash, Conversation } from "../../e2e/conversation.js";
 import { TestGateway } from "../../e2e/gateway.js";
+import { eventually } from "../../e2e/poll.js";
 
 const CONFIG = (domains: readonly string[]) => `
 [engine]
@@ -82,5 +84,27 @@ describe("the network of the sandbox, by the proxy", () => {
         `${process.execPath} -e "${server}" & sleep 1; curl -sS --noproxy '*' http://127.0.0.1:8123/; kill $!`,
       ),
     ).to.include("own");
+  });
+
+  it("goes on in a turn whose section is reloaded, and has the new hosts at once", async () => {
+    const reload = async (domains: readonly string[]) => {
+      const seen = gateway.stderr.length;
+      gateway.reload(CONFIG(domains));
+      await eventually("the reload", () =>
+        gateway.stderr.slice(seen).includes("SIGHUP: configuration reloaded"),
+      );
+    };
+    await reload(["unknown.invalid"]);
+    const talk = await Conversation.start(gateway);
+    const status = (url: string) =>
+      `curl -s -m 5 --proxytunnel -o /dev/null -w '%{http_connect} ' ${url} >> statuses`;
+    const both = `${status(gateway.model.url)}; ${status("https://unknown.invalid/")}`;
+    const command = `${both}; touch began; until [ -e reloaded ]; do sleep 0.1; done; ${both}; cat statuses`;
+    const turn = talk.say(bash(command), { timeoutSecs: 60 });
+    await eventually("the tool call", () => existsSync(join(talk.workdir, "began")));
+    await reload(["other.invalid"]);
+    writeFileSync(join(talk.workdir, "reloaded"), "");
+    const { body } = await turn;
+    expect([body.error ?? "", body.result]).to.deep.equal(["", "Bash answered: 200 502 200 403"]);
   });
 });

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { existsSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
@@ -26,19 +27,29 @@ const CONFIG: SandboxConfig = {
 /** What a sandbox of each key reaches the network by. */
 describe("the proxies of sandboxes", () => {
   const folder = process.env["TMPDIR"];
+  const opened: SandboxNetwork[] = [];
   let network: SandboxNetwork;
   beforeEach(() => {
     // The path of a socket must be short.
     process.env["TMPDIR"] = temporaryFolder("n");
-    network = new SandboxNetwork(CONFIG, { info: () => undefined });
+    network = start({ domains: ["old.invalid"] });
+    network.enforce();
   });
   afterEach(() => {
-    network.close();
+    for (const one of opened.splice(0)) one.close();
     process.env["TMPDIR"] = folder;
   });
 
-  async function socketOf(keyId: string): Promise<string> {
-    const { args } = await network.wallsOf({}, keyId);
+  /** An instance of the gateway's plugin with these settings; of another gateway with its folder. */
+  function start(config: Partial<SandboxConfig>, own = "/gateway"): SandboxNetwork {
+    const log = { info: () => undefined };
+    const started = new SandboxNetwork(own, { config: { ...CONFIG, ...config }, log });
+    opened.push(started);
+    return started;
+  }
+
+  async function socketOf(keyId: string, by = network): Promise<string> {
+    const { args } = await by.wallsOf({}, keyId);
     const path = args[args.length - 2];
     if (path === undefined) throw new Error("no socket is bound");
     return path;
@@ -50,8 +61,23 @@ describe("the proxies of sandboxes", () => {
       socket.once("connect", () => socket.destroy());
     });
 
+  /** Which of these hosts the proxy tries to reach: their names don't exist. */
+  async function hostsOf(path: string): Promise<string[]> {
+    const names = ["old", "new", "third"];
+    const statuses = names.map(async (name) => {
+      const socket = connect(path, () =>
+        socket.write(`CONNECT ${name}.invalid:443 HTTP/1.1\r\nHost: x\r\n\r\n`),
+      );
+      const [answer] = await once(socket, "data");
+      socket.destroy();
+      return String(answer).split(" ")[1];
+    });
+    const found = await Promise.all(statuses);
+    return names.filter((_name, index) => found[index] === "502");
+  }
+
   it("are kept from turn to turn, one for each key", async () => {
-    const [first, second, again] = await Promise.all(["a", "b", "a"].map(socketOf));
+    const [first, second, again] = await Promise.all(["a", "b", "a"].map((key) => socketOf(key)));
     expect(again).to.equal(first).and.to.not.equal(second);
     expect(await socketOf("a")).to.equal(first);
   });
@@ -65,7 +91,7 @@ describe("the proxies of sandboxes", () => {
   });
 
   it("are opened anew where something has tidied up temporary files", async () => {
-    const paths = await Promise.all(["a", "b"].map(socketOf));
+    const paths = await Promise.all(["a", "b"].map((key) => socketOf(key)));
     rmSync(dirname(paths[0] ?? ""), { recursive: true });
     const [again, same] = await Promise.all([socketOf("a"), socketOf("a")]);
     expect([existsSync(again), same]).to.deep.equal([true, again]);
@@ -78,5 +104,62 @@ describe("the proxies of sandboxes", () => {
     network.close();
     const other = await late.catch(() => path);
     expect([await answers(path), await answers(other)]).to.deep.equal([false, false]);
+  });
+
+  it("stay as they are while another instance starts, and when its start fails", async () => {
+    const path = await socketOf("a");
+    const failing = start({ domains: ["new.invalid"] });
+    expect(await hostsOf(path)).to.deep.equal(["old"]);
+    failing.close();
+    const late = start({ domains: ["new.invalid"] });
+    late.enforce();
+    late.close();
+    late.enforce();
+    expect([await hostsOf(path), await socketOf("a")]).to.deep.equal([["old"], path]);
+  });
+
+  it("stay when the section is reloaded, with the new hosts at once, until the last instance is closed", async () => {
+    const path = await socketOf("a");
+    const next = start({ domains: ["new.invalid"], keys: { b: { ...CONFIG, domains: ["third.invalid"] } } });
+    next.enforce();
+    const [other, same] = [await socketOf("b"), await socketOf("a", next)];
+    expect([same, await hostsOf(path), await hostsOf(other)]).to.deep.equal([
+      path,
+      ["new"],
+      ["new", "third"],
+    ]);
+    network.close();
+    network.close();
+    expect([await hostsOf(path), await socketOf("b", next)]).to.deep.equal([["new"], other]);
+    next.close();
+    expect([await answers(path), await answers(other), existsSync(dirname(path))]).to.deep.equal([
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it("keep their hosts under a section with another network, until there is one with proxies", async () => {
+    const path = await socketOf("a");
+    const swap = (config: Partial<SandboxConfig>) => {
+      const before = opened.at(-1);
+      start(config).enforce();
+      before?.close();
+    };
+    swap({ domains: ["new.invalid"] });
+    swap({ network: "host" });
+    expect(await hostsOf(path)).to.deep.equal(["new"]);
+    swap({ network: "host" });
+    swap({ domains: ["third.invalid"] });
+    expect(await hostsOf(path)).to.deep.equal(["third"]);
+  });
+
+  it("are those of one gateway", async () => {
+    const other = start({ domains: ["new.invalid"] }, "/other");
+    other.enforce();
+    const [own, theirs] = [await socketOf("a"), await socketOf("a", other)];
+    expect([await hostsOf(own), await hostsOf(theirs)]).to.deep.equal([["old"], ["new"]]);
+    other.close();
+    expect([await answers(own), await answers(theirs)]).to.deep.equal([true, false]);
   });
 });
