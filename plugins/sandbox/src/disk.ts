@@ -15,6 +15,8 @@ const GRACE_MS = 4000;
 const MIB = 1024 * 1024;
 
 export interface DiskWatchParts {
+  /** A folder of the gateway's own, which other instances of the plugin have too: they share what they know. */
+  readonly gateway: string;
   readonly bwrap: string;
   /** What each folder may hold, in MiB; 0: no limit. */
   readonly maxMib: number;
@@ -26,17 +28,38 @@ export interface DiskWatchParts {
   readonly sliceMs?: number;
 }
 
+/** What is known of a gateway's sandboxes: the plugin starts again when its section is reloaded, while turns run. */
+class Known {
+  static readonly #shared = new Map<string, Known>();
+  /** The folders of turns that were started in sandboxes, by the turns' ids. */
+  readonly started = new Map<string, readonly string[]>();
+  /** Folders that held too much when they were measured last. */
+  readonly full = new Set<string>();
+  /** Sandboxes over their limit, and since when. */
+  readonly over = new Map<number, number>();
+  readonly #watches = new Set<DiskWatch>();
+
+  private constructor(private readonly gateway: string) {}
+
+  static join(gateway: string, watch: DiskWatch): Known {
+    const known = Known.#shared.get(gateway) ?? new Known(gateway);
+    Known.#shared.set(gateway, known);
+    known.#watches.add(watch);
+    return known;
+  }
+
+  /** The last one to leave takes all that is known along. */
+  leave(watch: DiskWatch): void {
+    if (this.#watches.delete(watch) && this.#watches.size === 0) Known.#shared.delete(this.gateway);
+  }
+}
+
 /**
  * Ends turns whose folders hold too much: the kernel limits single files only, and quotas of file systems need an
  * administrator. Between two measurements, a sandbox can write more.
  */
 export class DiskWatch {
-  /** The folders of turns that were started in sandboxes, by the turns' ids. */
-  readonly #started = new Map<string, readonly string[]>();
-  /** Folders that held too much when they were measured last. */
-  readonly #full = new Set<string>();
-  /** Sandboxes over their limit, and since when. */
-  readonly #over = new Map<number, number>();
+  readonly #known: Known;
   /** Sandboxes that could not be measured, and how often in a row. */
   readonly #tries = new Map<number, number>();
   readonly #sizes: FolderSizes;
@@ -44,22 +67,25 @@ export class DiskWatch {
   #closed = false;
 
   constructor(private readonly parts: DiskWatchParts) {
+    this.#known = Known.join(parts.gateway, this);
     this.#sizes = new FolderSizes(parts.maxMib * MIB, parts.sliceMs ?? SLICE_MS);
     if (parts.maxMib > 0) this.#schedule(this.#intervalMs);
   }
 
-  /** A turn begins to run in a sandbox with these folders. */
+  /** A turn begins to run in a sandbox with these folders. Without a limit, there may be one before it ends. */
   began({ id }: Pick<TurnInfo, "id">, folders: readonly string[]): void {
-    if (this.parts.maxMib > 0) this.#started.set(id, folders);
+    this.#known.started.set(id, folders);
   }
 
   ended({ id }: Pick<TurnInfo, "id">): void {
-    this.#started.delete(id);
+    this.#known.started.delete(id);
   }
 
   /** Rejects with a Refusal if one of the folders holds too much still. */
   async check(folders: readonly string[]): Promise<void> {
-    for (const folder of folders.filter((one) => this.#full.has(one))) {
+    // What was full under an earlier section is known still.
+    if (this.parts.maxMib === 0) return;
+    for (const folder of folders.filter((one) => this.#known.full.has(one))) {
       const size = await this.#sizes.now(folder);
       if (this.#isFull(folder, size, 0)) throw this.#refusal(folder, size.problem);
     }
@@ -67,6 +93,7 @@ export class DiskWatch {
 
   close(): void {
     this.#closed = true;
+    this.#known.leave(this);
     clearTimeout(this.#timer);
     this.#sizes.close();
   }
@@ -85,7 +112,7 @@ export class DiskWatch {
     const began = performance.now();
     try {
       const sandboxes = new Map(sandboxesOf(this.parts.bwrap).map((pid) => [pid, foldersOfSandbox(pid)]));
-      for (const known of [this.#over, this.#tries])
+      for (const known of [this.#known.over, this.#tries])
         for (const pid of [...known.keys()]) if (!sandboxes.has(pid)) known.delete(pid);
       this.#sizes.begin(new Set([...sandboxes.values()].flat()));
       for (const [pid, folders] of sandboxes) await this.#tryOne(pid, folders);
@@ -118,35 +145,36 @@ export class DiskWatch {
     }
     for (const folder of folders) {
       const size = await this.#sizes.next(folder);
+      if (this.#closed) return;
       if (this.#isFull(folder, size, kept)) {
         this.#end(pid, folder, size?.problem);
         return;
       }
     }
-    this.#over.delete(pid);
+    this.#known.over.delete(pid);
   }
 
   /** @param size undefined: not known yet */
   #isFull(folder: string, size: FolderSize | undefined, kept: number): boolean {
     const bytes = kept + (size?.bytes ?? 0);
     const isFull = size?.problem !== undefined || bytes > this.parts.maxMib * MIB;
-    if (isFull) this.#full.add(folder);
-    else if (size !== undefined) this.#full.delete(folder);
+    if (isFull) this.#known.full.add(folder);
+    else if (size !== undefined) this.#known.full.delete(folder);
     return isFull;
   }
 
   #end(pid: number, folder: string, problem: string | undefined): void {
-    const since = this.#over.get(pid);
+    const since = this.#known.over.get(pid);
     if (since !== undefined) {
       if (performance.now() - since > GRACE_MS) killSandbox(pid);
       return;
     }
-    this.#over.set(pid, performance.now());
+    this.#known.over.set(pid, performance.now());
     this.parts.log.warn(
       { pid, folder, problem },
       "a folder of a sandbox exceeds disk_mb; its turns are ended",
     );
-    const turns = [...this.#started].filter(([, own]) => own.includes(folder));
+    const turns = [...this.#known.started].filter(([, own]) => own.includes(folder));
     const ended = turns.filter(([id]) => this.parts.end(id, this.#refusal(folder, problem)));
     // What runs in the background has no turn to end.
     if (ended.length === 0) killSandbox(pid);

@@ -63,7 +63,7 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
       turn?.interrupt(refusal);
       return turn !== undefined;
     };
-    const disk = new DiskWatch({ bwrap, maxMib: config.disk_mb, end, log });
+    const disk = new DiskWatch({ gateway: storage, bwrap, maxMib: config.disk_mb, end, log });
     onDispose(() => disk.close());
     const limitOf = (keyId: string) => keys.of(keyId);
     const cgroup = cgroups?.command;
