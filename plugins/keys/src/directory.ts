@@ -1,4 +1,11 @@
-import { type Caller, type KeyLimit, type PluginScope, type PluginStore, Refusal } from "@claudeway/core";
+import {
+  type Caller,
+  type KeyLimit,
+  type PluginScope,
+  type PluginStore,
+  Refusal,
+  type StoreChange,
+} from "@claudeway/core";
 import type { OnRevoke } from "./config.js";
 import { entriesIn } from "./entries.js";
 import type { KeySettings } from "./fields.js";
@@ -22,6 +29,15 @@ export interface DirectoryOptions {
 export interface Issued {
   readonly key: VirtualKey;
   readonly secret: string;
+}
+
+export interface Deletion {
+  /** What the admin says about its turns; undefined: what was said before holds. */
+  readonly onRevoke?: OnRevoke | undefined;
+  /** The key may have been deleted before: its turns could not be interrupted then. */
+  readonly again?: boolean;
+  /** Written with it. */
+  readonly also?: readonly StoreChange[];
 }
 
 interface Known {
@@ -134,9 +150,13 @@ export class KeyDirectory {
     });
   }
 
-  /** Throws a `Refusal` (404) for an unknown key. `change` may throw one too. */
-  update(id: string, change: (key: VirtualKey) => Partial<VirtualKey>): Promise<VirtualKey> {
-    return this.#change(() => this.#update(id, change));
+  /** `also` is written with it. Throws a `Refusal` (404) for an unknown key. `change` may throw one too. */
+  update(
+    id: string,
+    change: (key: VirtualKey) => Partial<VirtualKey>,
+    also: readonly StoreChange[] = [],
+  ): Promise<VirtualKey> {
+    return this.#change(() => this.#update(id, change, also));
   }
 
   /** Gives the key a new secret. The one before ends after the grace period, an earlier one at once. */
@@ -152,22 +172,22 @@ export class KeyDirectory {
     });
   }
 
-  /**
-   * Its id stays known, and is never given again. `onRevoke` is what the admin says about its turns; undefined: what was
-   * said when it was disabled holds. Throws a `Refusal` (404) for an unknown key.
-   */
-  delete(id: string, onRevoke?: OnRevoke): Promise<void> {
+  /** Its id stays known, and is never given again. Throws a `Refusal` (404) for an unknown key. */
+  delete(id: string, deletion: Deletion = {}): Promise<void> {
     return this.#change(async () => {
-      if (await this.#delete(id, onRevoke)) return;
+      if (await this.#delete(id, deletion)) return;
       await this.#load();
-      if (!(await this.#delete(id, onRevoke))) throw changedMeanwhile(id);
+      if (!(await this.#delete(id, deletion))) throw changedMeanwhile(id);
     });
   }
 
-  async #delete(id: string, onRevoke: OnRevoke | undefined): Promise<boolean> {
-    const { key, version } = this.#existing(id);
-    if (!(await this.#deleted.bury(id, version, onRevoke ?? key.onRevoke))) return false;
-    this.#forget(key);
+  async #delete(
+    id: string,
+    { onRevoke = this.onRevokeOf(id), again = false, also = [] }: Deletion,
+  ): Promise<boolean> {
+    const known = again && this.isDeleted(id) ? undefined : this.#existing(id);
+    if (!(await this.#deleted.bury(id, { version: known?.version ?? null, onRevoke, also }))) return false;
+    if (known !== undefined) this.#forget(known.key);
     return true;
   }
 
@@ -177,12 +197,16 @@ export class KeyDirectory {
     await this.#changes;
   }
 
-  async #update(id: string, change: (key: VirtualKey) => Partial<VirtualKey>): Promise<VirtualKey> {
-    const changed = await this.#changed(id, change);
+  async #update(
+    id: string,
+    change: (key: VirtualKey) => Partial<VirtualKey>,
+    also: readonly StoreChange[] = [],
+  ): Promise<VirtualKey> {
+    const changed = await this.#changed(id, change, also);
     if (changed !== undefined) return changed;
     // Another gateway has changed it: once more, from what it is now.
     await this.#load();
-    const again = await this.#changed(id, change);
+    const again = await this.#changed(id, change, also);
     if (again === undefined) throw changedMeanwhile(id);
     return again;
   }
@@ -191,11 +215,12 @@ export class KeyDirectory {
   async #changed(
     id: string,
     change: (key: VirtualKey) => Partial<VirtualKey>,
+    also: readonly StoreChange[],
   ): Promise<VirtualKey | undefined> {
     const { key, version } = this.#existing(id);
     const changed = { ...key, ...change(key) };
     const entry = { key: KEY + id, value: storedValue(changed), expected: version };
-    const result = await this.options.store.write([entry, CHANGED]);
+    const result = await this.options.store.write([entry, CHANGED, ...also]);
     if (!result.ok) return undefined;
     this.#forget(key);
     this.#keep(changed, result.versions[0] ?? 0);

@@ -9,7 +9,7 @@ import type { RevokedTurns } from "./revoked-turns.js";
 export interface KeyActionsParts {
   readonly directory: KeyDirectory;
   readonly lastUse: Pick<LastUse, "forget">;
-  readonly revoked: Pick<RevokedTurns, "cancel" | "cancels">;
+  readonly revoked: Pick<RevokedTurns, "cancel" | "cancels" | "order">;
   readonly log: Pick<PluginScope["log"], "info">;
 }
 
@@ -44,7 +44,9 @@ export class KeyActions {
   }
 
   async enable(id: string, by: string): Promise<VirtualKey> {
-    const key = await this.parts.directory.update(id, () => ({ enabled: true, onRevoke: undefined }));
+    const { directory, revoked } = this.parts;
+    const enabled = { enabled: true, onRevoke: undefined };
+    const key = await directory.update(id, () => enabled, revoked.order(id, false));
     this.#note("enabled", id, by);
     return key;
   }
@@ -54,24 +56,25 @@ export class KeyActions {
    * undefined: what was said before holds, else `on_revoke`.
    */
   async disable(id: string, by: string, running: OnRevoke | undefined) {
-    const key = await this.parts.directory.update(id, ({ onRevoke }) => ({
-      enabled: false,
-      onRevoke: running ?? onRevoke,
-    }));
+    const { directory, revoked } = this.parts;
+    const cancels = revoked.cancels(id, running);
+    const disable = ({ onRevoke }: VirtualKey) => ({ enabled: false, onRevoke: running ?? onRevoke });
+    const key = await directory.update(id, disable, revoked.order(id, cancels));
     this.#note("disabled", id, by);
-    return { key, cancelled: await this.#end(id) };
+    return { key, cancelled: cancels ? await revoked.cancel(id) : 0 };
   }
 
-  /** Resolves to how many of its turns were interrupted. `running` as for `disable`. */
+  /**
+   * Resolves to how many of its turns were interrupted. `running` as for `disable`. May be repeated, to cancel its turns:
+   * they may not have been interrupted the first time.
+   */
   async delete(id: string, by: string, running: OnRevoke | undefined): Promise<number> {
-    await this.parts.directory.delete(id, running);
-    this.parts.lastUse.forget(id);
+    const { directory, lastUse, revoked } = this.parts;
+    const cancels = revoked.cancels(id, running);
+    await directory.delete(id, { onRevoke: running, again: cancels, also: revoked.order(id, cancels) });
+    lastUse.forget(id);
     this.#note("deleted", id, by);
-    return this.#end(id);
-  }
-
-  async #end(id: string): Promise<number> {
-    return this.parts.revoked.cancels(id) ? this.parts.revoked.cancel(id) : 0;
+    return cancels ? revoked.cancel(id) : 0;
   }
 
   #note(action: string, keyId: string, by: string): void {

@@ -143,7 +143,9 @@ export const ADMIN_PATHS: PathsObject = {
     },
     delete: {
       summary: "Delete a key",
-      description: "Its next request is refused. Its sessions, approvals and costs keep its id.",
+      description:
+        "Its next request is refused. Its sessions, approvals and costs keep its id. Where its turns are to be cancelled, " +
+        "it may be repeated.",
       parameters: [ID, { name: "running", in: "query", required: false, schema: RUNNING }],
       responses: {
         "200": answer(

@@ -3,6 +3,7 @@ import {
   type PluginScope,
   type PluginStore,
   Refusal,
+  type StoreChange,
   type TurnInfo,
   type TurnRunner,
 } from "@claudeway/core";
@@ -10,7 +11,7 @@ import type { OnRevoke } from "./config.js";
 import type { KeyDirectory } from "./directory.js";
 import { entriesIn } from "./entries.js";
 import { type KeyState, stateOf } from "./key.js";
-import { CANCELLED, CHANGED } from "./tombstones.js";
+import { CANCELLED } from "./tombstones.js";
 
 /** How soon the turns of a key that has expired are interrupted, in ms. */
 const CHECK_EXPIRY_MS = 5000;
@@ -21,7 +22,7 @@ export interface RevokedTurnsParts {
   readonly directory: KeyDirectory;
   readonly ledger: Pick<LedgerView, "running">;
   readonly turns: Pick<TurnRunner, "follow">;
-  readonly store: Pick<PluginStore, "list" | "write">;
+  readonly store: Pick<PluginStore, "list">;
   /** Other gateways run turns of the same keys. */
   readonly shared: boolean;
   readonly onRevoke: OnRevoke;
@@ -50,24 +51,24 @@ export class RevokedTurns {
     return this.cancels(turn.keyId) ? this.refusalOf(turn) : undefined;
   }
 
-  /** Whether the turns of this key are cancelled once it is revoked. */
-  cancels(keyId: string): boolean {
-    return (this.parts.directory.onRevokeOf(keyId) ?? this.parts.onRevoke) === "cancel";
+  /** Whether the turns of this key are cancelled once it is revoked, where the admin says this about them. */
+  cancels(keyId: string, said = this.parts.directory.onRevokeOf(keyId)): boolean {
+    return (said ?? this.parts.onRevoke) === "cancel";
   }
 
   /**
-   * Interrupts the turns of a revoked key that run or wait; those of other gateways end within about a second. Resolves to
-   * the number of all. Throws a `Refusal` (409) if the other gateways can't be told.
+   * Tells other gateways to interrupt the turns of a key, or no longer to do so: to be written with the change of the key,
+   * so that a gateway that then fails leaves none of them untold.
    */
-  async cancel(keyId: string): Promise<number> {
-    const cancelled = await this.#cancelHere(new Set([keyId]));
-    const { shared, store } = this.parts;
-    if (!shared) return cancelled;
-    const order = { key: CANCELLED + keyId, value: true, ttlMs: ORDER_MS };
-    const { ok } = await store.write([order, CHANGED]);
-    if (!ok)
-      throw new Refusal(409, "the store of keys is full; turns of other gateways were not interrupted");
-    return cancelled;
+  order(keyId: string, cancels: boolean): readonly StoreChange[] {
+    if (!this.parts.shared) return [];
+    const key = CANCELLED + keyId;
+    return [cancels ? { key, value: true, ttlMs: ORDER_MS } : { key, delete: true }];
+  }
+
+  /** Interrupts the turns of a revoked key that run or wait here. Resolves to the number of those at all gateways. */
+  cancel(keyId: string): Promise<number> {
+    return this.#cancelAll(new Set([keyId]));
   }
 
   /** Interrupts the turns here of keys whose turns another gateway cancelled. */
@@ -75,12 +76,12 @@ export class RevokedTurns {
     for (const { key } of await entriesIn(this.parts.store, CANCELLED)) {
       const keyId = key.slice(CANCELLED.length);
       // It may have been enabled again since.
-      if (this.#revokedStateOf(keyId) !== undefined) await this.#cancelHere(new Set([keyId]));
+      if (this.#revokedStateOf(keyId) !== undefined) await this.cancel(keyId);
     }
   }
 
   /** Resolves to the number of these keys' turns at all gateways. */
-  async #cancelHere(keyIds: ReadonlySet<string>): Promise<number> {
+  async #cancelAll(keyIds: ReadonlySet<string>): Promise<number> {
     const running = (await this.parts.ledger.running()).filter(({ keyId }) => keyIds.has(keyId));
     for (const { id } of running) this.parts.turns.follow(id)?.interrupt();
     return running.length;
@@ -111,7 +112,7 @@ export class RevokedTurns {
     const expired = this.#expiredIds();
     try {
       const fresh = expired.filter((id) => !this.#interrupted.has(id));
-      if (fresh.length > 0) await this.#cancelHere(new Set(fresh));
+      if (fresh.length > 0) await this.#cancelAll(new Set(fresh));
       this.#interrupted = new Set(expired);
     } catch (error) {
       this.parts.log.warn({ err: error }, "the turns of expired keys could not be interrupted");

@@ -14,6 +14,15 @@ export const CHANGED = { key: "changed", value: true } as const;
 /** Of deleted keys that are remembered. Ids are random, so that forgetting the oldest gives none of them away. */
 const MAX_DELETED = 20_000;
 
+export interface Burial {
+  /** Of the key's entry; null if it was deleted before. */
+  readonly version: number | null;
+  /** What the admin said about its turns. */
+  readonly onRevoke: OnRevoke | undefined;
+  /** Written with it. */
+  readonly also: readonly StoreChange[];
+}
+
 /** The ids of deleted keys: turns that plugins begin for them are refused, rather than run without limits. */
 export class Tombstones {
   /** With what the admin said about its turns, the oldest first. */
@@ -40,17 +49,15 @@ export class Tombstones {
     return this.#ids.get(id);
   }
 
-  /**
-   * Removes a key from the store and remembers that there was one. `version` is that of its entry; false if the entry has
-   * another version.
-   */
-  async bury(id: string, version: number, onRevoke: OnRevoke | undefined): Promise<boolean> {
-    const [oldest] = this.#ids.size < MAX_DELETED ? [] : this.#ids.keys();
+  /** Removes a key from the store and remembers that there was one. False if its entry has another version. */
+  async bury(id: string, { version, onRevoke, also }: Burial): Promise<boolean> {
+    const [oldest] = this.#ids.size < MAX_DELETED || this.#ids.has(id) ? [] : this.#ids.keys();
     const changes: StoreChange[] = [
       { key: KEY + id, delete: true, expected: version },
       { key: LAST_USE + id, delete: true },
       { key: DELETED + id, value: { at: new Date().toISOString(), onRevoke } },
       CHANGED,
+      ...also,
       ...(oldest === undefined ? [] : [{ key: DELETED + oldest, delete: true } as const]),
     ];
     const result = await this.store.write(changes);

@@ -87,6 +87,16 @@ describe("turns of keys that are revoked", () => {
     expect(answer).to.include({ success: true });
   });
 
+  it("are interrupted although their key was deleted before, if a later request says so", async () => {
+    const { answer, revoked } = await withTurn({}, "hang", async (key) => {
+      expect((await remove(key)).body).to.include({ cancelled_turns: 0 });
+      return remove(key, "?running=cancel");
+    });
+    expect(revoked).to.include({ deleted: true, cancelled_turns: 1 });
+    expect(answer).to.include({ success: false });
+    expect((await remove("unknown-1", "?running=cancel")).status).to.equal(404);
+  });
+
   it("are interrupted soon after their key has expired", async () => {
     await start({ on_revoke: "cancel" }, true);
     const { id, secret } = await keys.make({ expires_at: new Date(Date.now() + 30_000).toISOString() });
@@ -205,6 +215,7 @@ describe("parked turns of keys that are revoked", () => {
     expect(await decided({}, disable({ running: "cancel" }), restart({}))).to.equal("refused");
     expect(await decided(CANCEL, remove("?running=finish"), restart(CANCEL))).to.equal("completed");
     expect(await decided({}, disable({ running: "cancel" }), remove())).to.equal("refused");
+    expect(await decided({}, remove(), remove("?running=cancel"), restart({}))).to.equal("refused");
   });
 
   it("go on if their key was enabled again, also when it is revoked later", async () => {

@@ -1,20 +1,30 @@
+import { setMaxListeners } from "node:events";
 import { expect } from "chai";
 import { KeyDirectory } from "#plugins/keys/directory.js";
+import { KeyActions } from "#plugins/keys/key-actions.js";
 import { LastUse } from "#plugins/keys/last-use.js";
 import { RevokedTurns } from "#plugins/keys/revoked-turns.js";
 import { CHANGED, LAST_USE } from "#plugins/keys/tombstones.js";
 import { deferred, rejectionMessage } from "../../kernel/kit.js";
 import { memoryStore } from "../memory-store.js";
 
-const LOG = Object({ warn: () => undefined, error: () => undefined });
+const LOG = Object({ info: () => undefined, warn: () => undefined, error: () => undefined });
 
 describe("keys of several gateways on one ledger", () => {
   const store = memoryStore({ watchMs: 1 });
   const over = new AbortController();
   /** The keys that have a turn at each gateway, whose id is the key's. */
   const busy: string[] = [];
-  const ledger = Object({ running: async () => busy.map((id) => ({ id, keyId: id })) });
+  let away = false;
+  const ledger = Object({
+    async running() {
+      if (away) throw new Error("away");
+      return busy.map((id) => ({ id, keyId: id }));
+    },
+  });
 
+  // Each gateway adds one.
+  before(() => setMaxListeners(0, over.signal));
   after(() => over.abort());
 
   /** The keys of one gateway, which reads them again after changes of others. */
@@ -28,6 +38,7 @@ describe("keys of several gateways on one ledger", () => {
     const turns = Object({ follow: (id: string) => ({ interrupt: () => interrupted.push(id) }) });
     const parts = { directory, ledger, turns, store, shared: true, onRevoke: "finish", log: LOG } as const;
     const revoked = new RevokedTurns(parts);
+    const actions = new KeyActions({ directory, lastUse, revoked, log: LOG });
     reload = async () => {
       await directory.reload();
       lastUse.forgetDeleted((id) => directory.isDeleted(id));
@@ -39,7 +50,7 @@ describe("keys of several gateways on one ledger", () => {
     const until = async (isSo: () => boolean) => {
       while (!isSo()) await next.promise;
     };
-    return { directory, lastUse, revoked, interrupted, until };
+    return { directory, lastUse, actions, interrupted, until };
   }
 
   it("are known at all of them, and out at all of them", async () => {
@@ -72,18 +83,46 @@ describe("keys of several gateways on one ledger", () => {
     const { key: other } = await a.directory.create({ name: "other" }, "admin");
     busy.push(key.id, other.id);
     await b.until(() => b.directory.get(other.id) !== undefined);
-    await a.directory.update(key.id, () => ({ enabled: false }));
+    await a.actions.disable(key.id, "admin", "finish");
     await b.until(() => b.directory.get(key.id)?.enabled === false);
     expect(b.interrupted).to.deep.equal([]);
-    expect(await a.revoked.cancel(key.id)).to.equal(1);
+    expect(await a.actions.disable(key.id, "admin", "cancel")).to.have.property("cancelled", 1);
     await b.until(() => b.interrupted.length > 0);
     for (const { interrupted } of [a, b]) expect(new Set(interrupted)).to.deep.equal(new Set([key.id]));
-    await a.directory.update(key.id, () => ({ enabled: true }));
+    await a.actions.enable(key.id, "admin");
     await b.until(() => b.directory.get(key.id)?.enabled === true);
     const before = b.interrupted.length;
     await a.directory.update(other.id, () => ({ settings: { name: "again" } }));
     await b.until(() => b.directory.get(other.id)?.settings.name === "again");
     expect(b.interrupted).to.have.length(before);
+  });
+
+  it("have their turns interrupted at the others if one deletes them and then fails", async () => {
+    const [a, b] = [await open(), await open()];
+    const { key } = await a.directory.create({ name: "leaked" }, "admin");
+    busy.push(key.id);
+    away = true;
+    expect(await rejectionMessage(a.actions.delete(key.id, "admin", "cancel"))).to.equal("away");
+    away = false;
+    await b.until(() => b.interrupted.length > 0);
+    expect(new Set(b.interrupted)).to.deep.equal(new Set([key.id]));
+    expect(await a.actions.delete(key.id, "admin", "cancel"), "once more").to.equal(1);
+    expect(new Set(a.interrupted)).to.deep.equal(new Set([key.id]));
+  });
+
+  it("finish their turns at all of them if one says so after it had said cancel", async () => {
+    const [a, b] = [await open(), await open()];
+    const { key } = await a.directory.create({ name: "back" }, "admin");
+    const { key: other } = await a.directory.create({ name: "twice" }, "admin");
+    await b.until(() => b.directory.get(other.id) !== undefined);
+    for (const { id } of [key, other]) await a.actions.disable(id, "admin", "cancel");
+    await a.actions.enable(key.id, "admin");
+    await b.until(() => b.directory.get(key.id)?.enabled === true);
+    busy.push(key.id, other.id);
+    for (const { id } of [key, other]) await a.actions.disable(id, "admin", "finish");
+    await a.directory.create({ name: "last" }, "admin");
+    await b.until(() => b.directory.list().some(({ settings }) => settings.name === "last"));
+    expect(b.interrupted).to.not.include.any.members([key.id, other.id]);
   });
 
   it("keep changes that two of them make at once", async () => {
