@@ -10,7 +10,6 @@ const NEEDED = ["memory", "pids"];
 const CONTROLLERS = ["cpu", ...NEEDED];
 /** Where the gateway's own processes are: a cgroup with controllers for others must have no processes itself. */
 const OWN = "gateway";
-const PREFIX = "cli-";
 const MIB = 1024 * 1024;
 const FAILED = "the CLI was not started: it could not be put into a cgroup of its own";
 /** How long a cgroup must be empty before it is removed, in ms: one that was just made waits for its program. */
@@ -61,6 +60,7 @@ export class Cgroups {
 
   private constructor(
     private readonly folder: string,
+    private readonly prefix: string,
     private readonly limits: Limits,
     private readonly hasCpu: boolean,
     private readonly log: Log,
@@ -84,11 +84,12 @@ export class Cgroups {
   }
 
   /**
-   * Moves what is in the gateway's cgroup into one below it, and ends what an earlier gateway left.
+   * Moves what is in the gateway's cgroup into one below it, and ends what an earlier gateway of this owner left.
    *
+   * @param owner in the names of its cgroups: another gateway that was started beside it has its own in the same one
    * @param again whether this process has opened it before: sandboxes in it are those of its turns
    */
-  static open({ folder }: CgroupPlace, limits: Limits, log: Log, again = false): Cgroups {
+  static open({ folder }: CgroupPlace, owner: string, limits: Limits, log: Log, again = false): Cgroups {
     const available = wordsOf(join(folder, "cgroup.controllers"));
     const wanted = CONTROLLERS.filter((name) => available.includes(name));
     const enabled = wordsOf(join(folder, "cgroup.subtree_control"));
@@ -98,7 +99,7 @@ export class Cgroups {
     if (missing.length > 0) {
       writeFileSync(join(folder, "cgroup.subtree_control"), missing.map((name) => `+${name}`).join(" "));
     }
-    const cgroups = new Cgroups(folder, limits, wanted.includes("cpu"), log);
+    const cgroups = new Cgroups(folder, `cli-${owner}-`, limits, wanted.includes("cpu"), log);
     if (!again)
       for (const left of cgroups.#made()) tryTo(() => writeFileSync(join(left, "cgroup.kill"), "1"));
     cgroups.sweep();
@@ -127,7 +128,7 @@ export class Cgroups {
     // These two are not on every machine.
     const more = memory_mb > 0 ? 'echo 1 > "$d/memory.oom.group"; echo 0 > "$d/memory.swap.max"; ' : "";
     const script = [
-      `d="$0/${PREFIX}$$"`,
+      `d="$0/${this.prefix}$$"`,
       `if [ -w "$0" ]; then { ${steps.join(" && ")}; } 2> /dev/null || { echo "${FAILED}" >&2; exit 1; }`,
       `{ ${more}:; } 2> /dev/null; fi`,
       'exec "$@"',
@@ -164,7 +165,7 @@ export class Cgroups {
 
   #made(): string[] {
     try {
-      const names = readdirSync(this.folder).filter((name) => name.startsWith(PREFIX));
+      const names = readdirSync(this.folder).filter((name) => name.startsWith(this.prefix));
       return names.map((name) => join(this.folder, name));
     } catch {
       return [];

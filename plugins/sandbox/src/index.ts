@@ -56,7 +56,7 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
       return;
     }
     if (!seccomp.filters) log.warn(`system calls are not filtered: no filter is known for ${process.arch}`);
-    const cgroups = openCgroups(config, log);
+    const cgroups = openCgroups(config, log, storage);
     onDispose(watchSandboxes(bwrap, config, log, () => cgroups?.sweep()));
     const end = (turnId: string, refusal: Refusal) => {
       const turn = turns.follow(turnId);

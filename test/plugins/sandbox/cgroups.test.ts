@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wr
 import { join } from "node:path";
 import { expect } from "chai";
 import { Cgroups, ownCgroup } from "#plugins/sandbox/cgroups.js";
-import { openCgroups } from "#plugins/sandbox/open-cgroups.js";
+import { openCgroups, ownerOf } from "#plugins/sandbox/open-cgroups.js";
 import { eventually } from "../../e2e/poll.js";
 import { temporaryFolder } from "../../temporary.js";
 
@@ -62,7 +62,7 @@ describe("the cgroups of sandboxes", () => {
 
   const get = (path: string) => readFileSync(join(folder, path), "utf8");
   const problem = () => Cgroups.problem({ folder, delegated: true });
-  const open = (limits = LIMITS) => Cgroups.open({ folder, delegated: true }, limits, log);
+  const open = (limits = LIMITS) => Cgroups.open({ folder, delegated: true }, "own", limits, log);
 
   it("are not used where they can't be made, and say why", () => {
     expect(Cgroups.problem(undefined)).to.equal("there is no cgroup of version 2");
@@ -89,7 +89,7 @@ describe("the cgroups of sandboxes", () => {
       ["cgroup.procs", "1"],
     ] as const)
       writeFileSync(join(other, name), text);
-    Cgroups.open({ folder: other, delegated: true }, LIMITS, log);
+    Cgroups.open({ folder: other, delegated: true }, "own", LIMITS, log);
     expect(existsSync(join(other, "gateway"))).to.equal(false);
     expect(readFileSync(join(other, "cgroup.subtree_control"), "utf8")).to.equal("+pids");
   });
@@ -99,7 +99,7 @@ describe("the cgroups of sandboxes", () => {
     const [sh = "", ...args] = cgroups.command;
     const { stdout, pid } = spawnSync(sh, [...args, "echo", "a b", "c"], { encoding: "utf8" });
     expect(stdout).to.equal("a b c\n");
-    const made = `cli-${pid}`;
+    const made = `cli-own-${pid}`;
     const written = Object.fromEntries(
       readdirSync(join(folder, made)).map((name) => [name, get(join(made, name)).trim()]),
     );
@@ -131,7 +131,7 @@ describe("the cgroups of sandboxes", () => {
   });
 
   it("keep a program from running that can't join its own", () => {
-    const taken = 'mkdir -p "$0/cli-$$/cgroup.procs"; exec "$@"';
+    const taken = 'mkdir -p "$0/cli-own-$$/cgroup.procs"; exec "$@"';
     const { status, stdout, stderr } = spawnSync(
       "sh",
       ["-c", taken, folder, ...open().command, "echo", "ran"],
@@ -145,10 +145,10 @@ describe("the cgroups of sandboxes", () => {
   });
 
   it("are used again by a process with the id of an earlier one", () => {
-    const taken = 'mkdir "$0/cli-$$"; exec "$@"';
+    const taken = 'mkdir "$0/cli-own-$$"; exec "$@"';
     const args = ["-c", taken, folder, ...open().command, "echo", "ran"];
     const { pid, stdout } = spawnSync("sh", args, { encoding: "utf8" });
-    expect([stdout, get(`cli-${pid}/cgroup.procs`)]).to.deep.equal(["ran\n", `${pid}\n`]);
+    expect([stdout, get(`cli-own-${pid}/cgroup.procs`)]).to.deep.equal(["ran\n", `${pid}\n`]);
   });
 
   it("are tried out, which fails where programs can't join", () => {
@@ -161,41 +161,53 @@ describe("the cgroups of sandboxes", () => {
 
   it("are not removed while a program that starts may be about to join", () => {
     const cgroups = open();
-    mkdirSync(join(folder, "cli-1"));
+    mkdirSync(join(folder, "cli-own-1"));
     cgroups.sweep();
     cgroups.sweep();
-    expect(existsSync(join(folder, "cli-1"))).to.equal(true);
+    expect(existsSync(join(folder, "cli-own-1"))).to.equal(true);
   });
 
   it("are ended at the first start of a process, and not when its section is reloaded", () => {
     const own = { folder, delegated: true };
     const all = { ...log, info: () => undefined };
-    put("cli-1/cgroup.kill", "");
-    const first = openCgroups(LIMITS, all, own);
-    expect(get("cli-1/cgroup.kill")).to.equal("1");
-    put("cli-1/cgroup.kill", "");
-    const second = openCgroups({ ...LIMITS, processes: 64 }, all, own);
-    expect(get("cli-1/cgroup.kill")).to.equal("");
-    expect(
-      [first?.command.join(" "), second?.command.join(" ")].map((one) => one?.includes("echo 64")),
-    ).to.deep.equal([false, true]);
+    const [gateway, beside] = [temporaryFolder("gateway-"), temporaryFolder("gateway-")];
+    const left = (of: string) => `cli-${ownerOf(of)}-1/cgroup.kill`;
+    const start = (of: string, limits = LIMITS) => {
+      for (const one of [gateway, beside]) put(left(one), "");
+      const cgroups = openCgroups(limits, all, of, own);
+      return { killed: [gateway, beside].map((one) => get(left(one))), script: cgroups?.command.join(" ") };
+    };
+    const first = start(gateway);
+    expect(first.killed).to.deep.equal(["1", ""]);
+    expect(start(beside).killed, "only its own, in the same process too").to.deep.equal(["", "1"]);
+    const again = start(gateway, { ...LIMITS, processes: 64 });
+    expect(again.killed).to.deep.equal(["", ""]);
+    expect([first, again].map(({ script }) => script?.includes("echo 64"))).to.deep.equal([false, true]);
+  });
+
+  it("of another gateway that was started in the same one are left alone", () => {
+    put("cli-other-1/cgroup.kill", "");
+    put("cli-other-1/cgroup.events", "populated 0\n");
+    put("cli-other-1/memory.events", "oom_kill 1\n");
+    open().sweep();
+    expect([get("cli-other-1/cgroup.kill"), warnings]).to.deep.equal(["", []]);
   });
 
   it("report once that the kernel killed what was in them", () => {
     const cgroups = open();
-    put("cli-1/cgroup.events", "populated 0\n");
-    put("cli-1/memory.events", "oom 1\noom_kill 1\n");
+    put("cli-own-1/cgroup.events", "populated 0\n");
+    put("cli-own-1/memory.events", "oom 1\noom_kill 1\n");
     cgroups.sweep();
     cgroups.sweep();
-    expect(warnings).to.deep.equal([{ cgroup: join(folder, "cli-1") }]);
+    expect(warnings).to.deep.equal([{ cgroup: join(folder, "cli-own-1") }]);
   });
 
   it("stay, without a report, while a program is in them", () => {
     const cgroups = open();
-    put("cli-1/cgroup.events", "populated 1\nfrozen 0\n");
+    put("cli-own-1/cgroup.events", "populated 1\nfrozen 0\n");
     cgroups.sweep();
     expect(warnings).to.deep.equal([]);
-    expect(existsSync(join(folder, "cli-1"))).to.equal(true);
+    expect(existsSync(join(folder, "cli-own-1"))).to.equal(true);
   });
 });
 
@@ -229,12 +241,12 @@ describe("a cgroup of the kernel", () => {
     const put = { folder: place, delegated: true };
     const limits = { memory_mb: 0, processes: 64, cpus: 0 };
     const log = { warn: () => undefined };
-    const cgroups = Cgroups.open(put, limits, log);
+    const cgroups = Cgroups.open(put, "own", limits, log);
     const [sh = "", ...args] = cgroups.command.map((arg) =>
       arg.replace(/echo \d+ > "\$d\/pids\.max" && /, ""),
     );
     child = spawn(sh, [...args, "sleep", "300"]);
-    const made = join(place, `cli-${child.pid}`);
+    const made = join(place, `cli-own-${child.pid}`);
     await eventually("the process", () => {
       return (
         existsSync(made) && readFileSync(join(made, "cgroup.procs"), "utf8").trim() === String(child?.pid)
@@ -244,7 +256,7 @@ describe("a cgroup of the kernel", () => {
     expect(existsSync(made)).to.equal(true);
     const ended = new Promise((resolve) => child?.once("exit", (_code, signal) => resolve(signal)));
     // What a gateway that was killed leaves.
-    const next = Cgroups.open(put, limits, log);
+    const next = Cgroups.open(put, "own", limits, log);
     expect(await ended).to.equal("SIGKILL");
     await eventually("the sweep", () => {
       next.sweep();

@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { type CgroupPlace, Cgroups, ownCgroup } from "#plugins/sandbox/cgroups.js";
 import type { SandboxConfig } from "#plugins/sandbox/config.js";
 import { limitArguments } from "#plugins/sandbox/limits.js";
-import { openCgroups } from "#plugins/sandbox/open-cgroups.js";
+import { openCgroups, ownerOf } from "#plugins/sandbox/open-cgroups.js";
 import { wallArguments } from "#plugins/sandbox/walls.js";
 import { eventually } from "../../e2e/poll.js";
 import { temporaryFolder } from "../../temporary.js";
@@ -29,6 +29,8 @@ const CONFIG: SandboxConfig = {
   cpus: 0.25,
   keys: {},
 };
+const GATEWAY = temporaryFolder("gateway-");
+const OWNER = ownerOf(GATEWAY);
 /** Keeps the processor busy. */
 const SPIN = "while :; do :; done";
 
@@ -46,7 +48,7 @@ describe("the kernel's limits of a sandbox, by cgroups", () => {
     const found = ownCgroup();
     if (found === undefined || Cgroups.problem(found) !== undefined) this.skip();
     place = found;
-    cgroups = Cgroups.open(place, CONFIG, log);
+    cgroups = Cgroups.open(place, OWNER, CONFIG, log);
   });
   beforeEach(() => {
     warnings.length = 0;
@@ -79,7 +81,7 @@ describe("the kernel's limits of a sandbox, by cgroups", () => {
       stream?.on("data", (data) => {
         output += data;
       });
-    return { child, made: join(place.folder, `cli-${child.pid}`), output: () => output };
+    return { child, made: join(place.folder, `cli-${OWNER}-${child.pid}`), output: () => output };
   }
 
   async function end({ child }: { child: ChildProcess }): Promise<string> {
@@ -166,10 +168,10 @@ describe("the kernel's limits of a sandbox, by cgroups", () => {
 
   it("are in force after the section is reloaded, and sandboxes go on", async () => {
     const all = { ...log, info: () => undefined };
-    expect(openCgroups(CONFIG, all)).to.not.equal(undefined);
+    expect(openCgroups(CONFIG, all, GATEWAY)).to.not.equal(undefined);
     const sandbox = start("echo ready; sleep 300");
     await eventually("the script", () => sandbox.output().includes("ready"));
-    const reloaded = openCgroups({ ...CONFIG, processes: 30 }, all);
+    const reloaded = openCgroups({ ...CONFIG, processes: 30 }, all, GATEWAY);
     if (reloaded === undefined) throw new Error("there are no cgroups after the reload");
     cgroups = reloaded;
     const next = start("echo ready; sleep 300");
@@ -179,10 +181,13 @@ describe("the kernel's limits of a sandbox, by cgroups", () => {
     expect(warnings).to.deep.equal([]);
   });
 
-  it("end what a gateway left that was killed", async () => {
+  it("end what a gateway left that was killed, and nothing of another one", async () => {
     const sandbox = start("setsid sleep 300 & echo ready; wait");
     await eventually("the script", () => sandbox.output().includes("ready"));
-    Cgroups.open(place, CONFIG, log);
+    Cgroups.open(place, "another", CONFIG, log);
+    await sleep(100);
+    expect(populated(sandbox.made)).to.equal(true);
+    Cgroups.open(place, OWNER, CONFIG, log);
     expect(await end(sandbox)).to.equal("SIGKILL");
     await eventually("the end of all", () => !populated(sandbox.made));
   });
