@@ -38,7 +38,7 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
       return `off, which required = false allows: ${error instanceof Error ? error.message : String(error)}`;
     }
   },
-  async apply({ hooks, control, keys, turns, log, notice, onDispose, storage }, config) {
+  async apply({ hooks, control, keys, turns, log, notice, onDispose, signal, storage }, config) {
     const { workdirs: base, configDirs, dataDir } = control.paths;
     const seccomp = new Seccomp(storage);
     onDispose(() => seccomp.close());
@@ -55,6 +55,8 @@ export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
       notice(`sandbox: off: ${problem}`);
       return;
     }
+    // The start may have been given up meanwhile: nothing would end what it begins from here on.
+    signal.throwIfAborted();
     if (!seccomp.filters) log.warn(`system calls are not filtered: no filter is known for ${process.arch}`);
     const cgroups = openCgroups(config, log, storage);
     onDispose(watchSandboxes(bwrap, config, log, () => cgroups?.sweep()));

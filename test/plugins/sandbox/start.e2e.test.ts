@@ -1,12 +1,23 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { debianProgram } from "../../debian.js";
-import { bash } from "../../e2e/conversation.js";
+import { bash, Conversation } from "../../e2e/conversation.js";
 import { TestGateway } from "../../e2e/gateway.js";
+import { eventually } from "../../e2e/poll.js";
 import { USER } from "./hostile-caller.js";
 
 const PER_KEY = '[engine]\nconfig_dirs = "per_key"\nspares = 0\n';
@@ -62,6 +73,30 @@ describe("a start with the plugin sandbox", () => {
     expect(await failure(config, bin)).to.match(
       /setting up uid map: Permission denied \(this user may not create user namespaces: /,
     );
+    rmSync(join(bin, "bwrap"));
+  });
+
+  it("leaves turns alone after it took too long, when the section is reloaded", async () => {
+    const slow = join(bin, "slow");
+    const real = await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
+    // Its sandboxes are found by the path that it was started with.
+    const script = `#!/bin/bash\n[ -e ${slow} ] && sleep 6\nexec -a "$0" ${real} "$@"\n`;
+    writeFileSync(join(bin, "bwrap"), script, { mode: 0o755 });
+    const section = (more: string) => `${PER_KEY}[plugins.sandbox]\nenabled = true\n${more}`;
+    expect(await failure(section(""), `${bin}:${process.env["PATH"]}`)).to.equal("it started");
+    if (gateway === undefined) throw new Error("there is no gateway");
+    const talk = await Conversation.start(gateway);
+    const turn = talk.say(bash("touch began; until [ -e end ]; do sleep 0.1; done; echo went on"));
+    await eventually("the tool call", () => existsSync(join(talk.workdir, "began")));
+    writeFileSync(slow, "");
+    gateway.reload(section("memory_mb = 1\n"));
+    await eventually("the refusal", () => gateway?.stderr.includes("apply did not finish within 10 s"));
+    // Two tries of bwrap, and two of the measuring.
+    await sleep(4000);
+    rmSync(slow);
+    writeFileSync(join(talk.workdir, "end"), "");
+    const { body } = await turn;
+    expect([body.error ?? "", body.result]).to.deep.equal(["", "Bash answered: went on"]);
     rmSync(join(bin, "bwrap"));
   });
 
