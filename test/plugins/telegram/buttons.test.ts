@@ -445,7 +445,8 @@ describe("telegram's buttons", () => {
     expect(shown.thread).to.equal(7);
   });
 
-  it("lead to one message of a parked turn, also where a kill came before it was noted as shown", async () => {
+  /** A turn of topic 7 was parked, and its gateway was killed before that was noted as shown. */
+  const killedWhileParking = async () => {
     let isAboutToDie = true;
     const isMissed = (change: StoreChange) => "delete" in change && change.key.includes("/waiting/");
     const start = TestBot.start({}, (one) => {
@@ -457,9 +458,16 @@ describe("telegram's buttons", () => {
       };
     });
     bot = await (await start).ready();
-    await parkedTurn("so far", "a");
+    const approval = await parkedTurn("so far", "a");
     await bot.stop();
     isAboutToDie = false;
+    return approval;
+  };
+  const DONE = outcomeOf({}, { result: "all done" });
+  const timesShown = (text: string) => bot.api.texts(7).filter((one) => one.includes(text)).length;
+
+  it("lead to one message of a parked turn, also where a kill came before it was noted as shown", async () => {
+    await killedWhileParking();
     bot.turns.script = (prompt) => ({ pieces: [`you said: ${prompt}`] });
     await bot.launch();
     bot.api.write("next", { thread: 7 });
@@ -469,6 +477,46 @@ describe("telegram's buttons", () => {
       .join("\n")
       .match(/so far|Waiting for a decision/g);
     expect(shown).to.deep.equal(["so far", "Waiting for a decision"]);
+  });
+
+  it("lead to one answer of a parked turn that ended after the kill", async () => {
+    for (const isSlow of [false, true]) {
+      const { turnId } = await killedWhileParking();
+      bot.turns.responses.set(turnId, DONE.response);
+      let looks = 0;
+      bot.turns.respond = async (id) => {
+        if (isSlow && ++looks === 1) await bot.stored("parked", 0);
+        return bot.turns.responses.get(id);
+      };
+      bot.turns.script = (prompt) => ({ pieces: [`you said: ${prompt}`] });
+      await bot.launch();
+      bot.api.write("next", { thread: 7 });
+      await bot.shows("you said: next");
+      await bot.stored("parked", 0);
+      expect(timesShown("all done"), `slow: ${isSlow}`).to.equal(1);
+      if (!isSlow) await bot.dispose();
+    }
+  });
+
+  it("lead to the answer of a parked turn that ends while it is shown that it is parked again", async () => {
+    bot = await (await TestBot.start()).ready();
+    const { turnId, ...parked } = await parkedTurn("so far", "a");
+    const turn = turnOf({ id: turnId });
+    const again = outcomeOf({}, { result: "more", success: false, pending_approval: { id: "b" } as never });
+    bot.approvalService.approvals.set("b", { ...parked, turnId, id: "b" });
+    bot.turns.responses.set(turnId, again.response);
+    let release: () => void = () => undefined;
+    bot.api.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    bot.running.kernel.notify("afterExecute", turn, again);
+    await bot.shows("more");
+    bot.turns.responses.set(turnId, DONE.response);
+    bot.running.kernel.notify("afterExecute", turn, DONE);
+    release();
+    await bot.shows("all done");
+    await bot.stored("parked", 0);
+    expect(timesShown("all done")).to.equal(1);
   });
 
   it("change the message of a parked turn when it is decided elsewhere, expires, or is withdrawn", async () => {

@@ -51,6 +51,8 @@ export class ScriptedTurns {
   /** Files of every session's workdir, by their paths in it. */
   readonly files = new Map<string, string>();
   readonly responses = new Map<string, Response>();
+  /** How the ledger answers for a turn. */
+  respond = async (id: string) => this.responses.get(id);
   /** What plugins say of the repositories of every key. */
   repos: unknown;
   readonly #running = new Map<string, AbortController>();
@@ -232,7 +234,7 @@ export function offersOf(turns: ScriptedTurns, approvalService: MemoryApprovals)
       const byKey = async () => [{ keyId: "telegram", requests: 7, costUsd: 1.5 }];
       return {
         byKey,
-        response: async (id: string) => turns.responses.get(id),
+        response: (id: string) => turns.respond(id),
       } as unknown as PluginServices["ledger"];
     },
   };

@@ -74,8 +74,24 @@ export class Answers {
     await this.#catchUpWith(turn);
   }
 
-  /** Shows the answer of a turn that has ended, or waits for a decision. */
-  async show(response: TurnResponse, turn: ShownTurn): Promise<void> {
+  /** Shows the answer of a turn that has ended, or waits for a decision, unless it is being shown. */
+  show(response: TurnResponse, turn: ShownTurn): Promise<void> {
+    return this.#once(turn, () => this.#show(response, turn));
+  }
+
+  async #once(turn: Omit<ShownTurn, "key" | "messageId">, show: () => Promise<void>): Promise<void> {
+    if (this.#shown.has(turn.turnId)) return;
+    this.#shown.add(turn.turnId);
+    try {
+      await show();
+    } finally {
+      this.#shown.delete(turn.turnId);
+    }
+    // If it was shown that it is parked, it may have been decided and have ended meanwhile.
+    await this.#catchUpWith(turn);
+  }
+
+  async #show(response: TurnResponse, turn: ShownTurn): Promise<void> {
     const { pending_approval: pending } = response;
     // A gateway that was killed had shown it before.
     if (pending !== undefined && this.#notices.isPosted(turn.turnId, pending.id))
@@ -101,14 +117,10 @@ export class Answers {
   ): Promise<boolean> {
     const parked = this.options.state.parked(turn.turnId);
     if (parked === undefined) return false;
-    if (this.#shown.has(turn.turnId)) return true;
-    this.#shown.add(turn.turnId);
-    try {
+    await this.#once(turn, async () => {
       await this.#notices.settle(turn.turnId);
-      await this.show(response, { ...turn, key: parked.key, messageId: parked.messageId });
-    } finally {
-      this.#shown.delete(turn.turnId);
-    }
+      await this.#show(response, { ...turn, key: parked.key, messageId: parked.messageId });
+    });
     return true;
   }
 

@@ -221,6 +221,7 @@ export class Conversations {
     const shown = { turnId, sessionId, keyId: terms.keyId, key, messageId };
     const handle = turns.follow(turnId);
     if (handle !== undefined) return answers.follow(handle, shown);
+    const wasParked = state.parked(turnId) !== undefined;
     const response = await ledger.response(turnId);
     if (response === undefined && othersRun) {
       const turn = await ledger.turn(turnId);
@@ -228,6 +229,8 @@ export class Conversations {
       if (turn !== undefined && turn.ended === undefined) return answers.expect(shown);
     }
     if (response === undefined) return this.note(key, messageId, "interrupted");
+    // As the answer of a parked turn, it was shown meanwhile.
+    if (wasParked && state.parked(turnId) === undefined) return;
     await answers.show(response, shown);
   }
 
