@@ -17,6 +17,7 @@ import {
   type LostTask,
   messageOf,
   type ProcessGuard,
+  retryLater,
   type SpawnPlan,
   type TaskLoss,
 } from "@claudeway/ports";
@@ -326,6 +327,9 @@ export class ClaudeProcess {
       this.#complain(existsSync(cwd) ? error.message : `the working directory ${cwd} does not exist`);
       if (child.pid === undefined) this.#exit.resolve({ code: null, signal: null });
     });
+    // Where no file can be opened, Node returns a child without streams, and reports the error in the next tick.
+    if (child.stderr === undefined)
+      throw retryLater("the CLI could not be started: too many files are open; try again", 5);
     child.stderr.setEncoding("utf8").on("data", (text: string) => this.#complain(text));
     // The CLI may exit while the SDK still writes. Its exit is reported elsewhere, so EPIPE adds nothing.
     child.stdin.on("error", (error) => this.#complain(error.message));
