@@ -142,7 +142,7 @@ describe("approvals, decided live", () => {
       expect(body.permission_denials, word).to.have.length(1);
       expect(read(session, `${word}.txt`), word).to.equal(undefined);
     }
-    expect(gateway.stderr).to.include("the rules broke");
+    await gateway.logs("the rules broke");
   });
 
   it("streams report the request and its end", async () => {

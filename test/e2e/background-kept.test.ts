@@ -45,7 +45,7 @@ describe("processes with background work", () => {
     await talk.say(`${job(60_000)} [[say started]]`);
     await eventually("its end", async () => (await running(talk)) === 0);
     expect(reasonsOf((await talk.say("[[say hi]]")).body)).to.deep.equal(["limit"]);
-    expect(gateway.stdout + gateway.stderr).to.contain("background work was stopped before it finished");
+    await gateway.logs("background work was stopped before it finished");
   });
 
   it("are kept up to a number per key: those that began first", async () => {

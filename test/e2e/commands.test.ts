@@ -53,7 +53,7 @@ describe("a gateway without keys, and without a terminal", () => {
       const secret = readFileSync(file, "utf8").trim();
       expect(secret).to.match(/^sk-[0-9a-f]{64}$/);
       expect(statSync(file).mode & 0o777).to.equal(0o600);
-      expect(gateway.stderr).to.contain(`"file":"${file}"`);
+      await gateway.logs(`"file":"${file}"`);
       expect(gateway.stdout + gateway.stderr).not.to.contain(secret);
       expect((await gateway.request("/sessions", { key: secret })).status).to.equal(200);
       await gateway.stop();

@@ -15,6 +15,7 @@ import { endMarked, findMarked } from "#engine-claude/reaper.js";
 import { readEvents, type ServerEvent } from "#testing/event-parser.js";
 import { Contract } from "./contract.js";
 import { OWN_CONTRACT, watched, watchSocket } from "./exchanges.js";
+import { eventually } from "./poll.js";
 import { sandboxed } from "./sandboxed.js";
 import { TurnAbout } from "./turn-about.js";
 import { alternate, areTwoNodes, clustered, newDatabase, planNodes, type TestNode } from "./two-nodes.js";
@@ -298,6 +299,11 @@ export class TestGateway {
     if (areTwoNodes() && this.#nodes !== undefined && this.#database !== undefined)
       this.#writeNodes(this.#nodes, this.#database);
     this.signal("SIGHUP");
+  }
+
+  /** Resolves once the log has this: its lines come by a pipe, maybe after the answer to the request that they are about. */
+  async logs(text: string): Promise<void> {
+    await eventually(`${text} in the log`, () => this.stderr.includes(text));
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -117,7 +117,7 @@ describe("the guard", () => {
     const first = await guard();
     process.kill(first, "SIGKILL");
     await eventually("another guard", () => (guardOf(gateway) ?? first) !== first);
-    expect(gateway.stderr + gateway.stdout).to.include("the guard of child processes died");
+    await gateway.logs("the guard of child processes died");
     await gateway.stop("SIGKILL");
     await childrenGone(gateway, GONE_WITHIN_MS);
     await turn;

@@ -41,7 +41,7 @@ describe("as a service of Type=notify", () => {
           const states = systemd.received().slice(before);
           return states.includes("READY=1") && states;
         });
-        expect(gateway.stderr).to.contain(line);
+        await gateway.logs(line);
         expect(since.find((state) => !state.startsWith("WATCHDOG"))).to.match(
           /^RELOADING=1\nMONOTONIC_USEC=\d+$/,
         );
@@ -70,7 +70,7 @@ describe("as a service of Type=notify", () => {
     expect((await runToEnd([], dir, env)).code).to.equal(78);
     expect(systemd.received()).to.deep.equal([]);
     const gateway = await TestGateway.start({ env: { NOTIFY_SOCKET: join(dir, "nowhere") } });
-    expect(gateway.stderr).to.contain("cannot send READY=1 to systemd");
+    await gateway.logs("cannot send READY=1 to systemd");
     await gateway.dispose();
   });
 

@@ -145,7 +145,7 @@ describe("the end of a gateway", () => {
     await eventually("the signal's line", () => gateway.stderr.includes("SIGTERM: closing"));
     writeFileSync(until, "");
     expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
-    expect(gateway.stderr).to.contain("disposed of");
+    await gateway.logs("disposed of");
     await launched;
   });
 });

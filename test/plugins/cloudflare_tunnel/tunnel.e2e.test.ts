@@ -41,7 +41,7 @@ describe("a tunnel of the real gateway", () => {
   it("appears on the terminal, in the log and in the dashboard, and ends with the gateway", async () => {
     const one = await start(SAYS.quick(URL), "");
     await shown(one, URL);
-    expect(one.stderr).to.contain(`public address: ${URL}`);
+    await one.logs(`public address: ${URL}`);
     const overview = await one.request("/admin/overview", { key: SECRET });
     expect(overview.body).to.include({ public_url: URL });
     expect(standIn.starts[0]?.args.join(" ")).to.contain(
