@@ -4,7 +4,7 @@ import { expect } from "chai";
 import WebSocket from "ws";
 import { KEYS, TestGateway } from "./gateway.js";
 import { type ProxyName, type RunningProxy, startProxy } from "./proxy-kit.js";
-import { ask, askHttp1, json, task } from "./proxy-requests.js";
+import { ask, askRefused, json, task } from "./proxy-requests.js";
 import { restartUnder } from "./proxy-restart.js";
 
 /** Twenty of them in the long test: each turn starts a CLI. */
@@ -82,12 +82,12 @@ for (const name of ["nginx", "caddy"] as const) {
     it("answers an excessive body in the contract's format", async () => {
       const large = task("x".repeat(12_000_000));
       expect(json(await ask(proxy, "/task", large), 413)["code"]).to.equal("PAYLOAD_TOO_LARGE");
-      expect(json(await askHttp1(proxy, "/task", large), 413)["code"]).to.equal("PAYLOAD_TOO_LARGE");
+      expect(json(await askRefused(proxy, "/task", large), 413)["code"]).to.equal("PAYLOAD_TOO_LARGE");
       const headers = { ...task("").headers, "x-much": "x".repeat(40_000) };
-      expect(json(await askHttp1(proxy, "/sessions", { headers }), 431)["code"]).to.equal(
+      expect(json(await askRefused(proxy, "/sessions", { headers }), 431)["code"]).to.equal(
         "HEADERS_TOO_LARGE",
       );
-      const long = await askHttp1(proxy, `/sessions?${"x".repeat(40_000)}`, { headers: task("").headers });
+      const long = await askRefused(proxy, `/sessions?${"x".repeat(40_000)}`, { headers: task("").headers });
       expect(json(long, 431)["code"]).to.equal("HEADERS_TOO_LARGE");
       const between = task("x".repeat(10_600_000));
       expect(json(await ask(proxy, "/task", between), 413)["code"]).to.equal("PAYLOAD_TOO_LARGE");

@@ -3,6 +3,7 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { expect } from "chai";
 import { KEYS } from "./gateway.js";
+import { eventually } from "./poll.js";
 import type { RunningProxy } from "./proxy-kit.js";
 
 /** What came back, and when. */
@@ -97,6 +98,19 @@ export function askHttp1(
     });
     request.end(body);
   });
+}
+
+/**
+ * The same for a request that is refused before all of it has been read. A proxy hangs up soon after such an answer (Caddy after
+ * half a second), and a client that is slower loses it: then it asks again.
+ */
+export function askRefused(proxy: RunningProxy, path: string, sent: Sent): Promise<Answer> {
+  return eventually("an answer", () =>
+    askHttp1(proxy, path, sent).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ECONNRESET" && error.code !== "EPIPE") throw error;
+      return undefined;
+    }),
+  );
 }
 
 function methodOf(body: string | Buffer | undefined): string {
