@@ -54,12 +54,13 @@ export class TerminalSession {
 
   /** Waits until the words are shown, after those that were waited for before. */
   async shows(words: string): Promise<void> {
-    await eventually(`"${words}" on the terminal, which shows:\n${this.text}`, () => {
+    await eventually(`"${words}" on the terminal`, () => {
       const at = this.text.indexOf(words, this.#seen);
-      if (at === -1)
-        return this.#hasEnded && Promise.reject(new Error(`it ended without "${words}":\n${this.text}`));
+      if (at === -1) return this.#hasEnded && Promise.reject(new Error(`it ended without "${words}"`));
       this.#seen = at + words.length;
       return true;
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}; it shows:\n${this.text}`);
     });
   }
 
