@@ -183,6 +183,7 @@ export class TurnConclusion {
       return { outcome: { ...outcome, end: "parked" }, error: undefined };
     } catch (error) {
       onFailure();
+      // A refused turn would give its Idempotency-Key back, and the same request would run again.
       const failed = endingOfError(error, undefined) ?? this.#defect(error);
       return this.finish({ ...failed, end: failed.end === "refused" ? "failed" : failed.end }, result);
     }

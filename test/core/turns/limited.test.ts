@@ -1,4 +1,4 @@
-import { type EngineListener, type EngineResult, LedgerError } from "@claudeway/ports";
+import { CommitInDoubt, type EngineListener, type EngineResult, LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import { ONE_NODE } from "#core/one-node.js";
 import type { Services } from "#core/services.js";
@@ -67,6 +67,18 @@ describe("a turn whose account reaches a limit", () => {
     expect(engine.accounts).to.deep.equal(["first", "second"]);
     expect(end).to.equal("failed");
     expect(response).to.include({ code: "USAGE_LIMIT", cost_usd: 0.02, result: "one" });
+  });
+
+  it("costs what it has used, and counts as run, if it is unknown whether it was recorded as parked", async () => {
+    const engine = new LimitedEngine(() => Promise.reject(new Error("there is no other run")));
+    const services = await kit.start(ONE_NODE, engine);
+    const { turns } = kit.ledger;
+    const { park } = turns;
+    turns.park = async (turnId, parking) => {
+      await park(turnId, parking);
+      throw new CommitInDoubt("ledger: the connection was lost");
+    };
+    expect((await outcomeOf(services, { on_limit: "wait" })).end).to.equal("failed");
   });
 
   it("parks with what it has used if the ledger was away for a moment", async () => {
