@@ -99,8 +99,8 @@ export class ChatSessions {
   }
 
   /**
-   * A session that can't be noted is ended after its turn: its conversation can't be found again. Without a ledger, it is ended at
-   * once: nobody would.
+   * A session that can't be noted is ended after its turn: its conversation can't be found again. If the ledger fails, it is ended
+   * at once: no sweep would find it.
    */
   async #note(sessionId: string, keyId: string, model: string): Promise<void> {
     const { places, turns, log } = this.parts;
