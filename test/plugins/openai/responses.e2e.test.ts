@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import OpenAI from "openai";
@@ -136,6 +136,7 @@ describe("openai's responses with the client of OpenAI", () => {
   it("are answered if they can't be stored, and say so", async function () {
     if (areTwoNodes()) this.skip();
     const folder = join(options.gateway.dataDir, "plugins", "openai", "responses");
+    mkdirSync(folder, { recursive: true });
     renameSync(folder, `${folder}.away`);
     writeFileSync(folder, "not a folder");
     try {
