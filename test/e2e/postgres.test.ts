@@ -70,6 +70,30 @@ describe("a gateway with its ledger in PostgreSQL", () => {
     expect(rows).to.deep.equal([{ end: "completed" }, { end: "completed" }]);
   });
 
+  it("answers a turn that ended while its database accepted no connections, once it is recorded", async () => {
+    const id = await start();
+    const running = prompt(id, "[[slow 200]] [[words 10]]");
+    await eventually("a request to the model", () => gateway.model.requests().length >= 1);
+    const elsewhere = await server.urlOf("postgres");
+    const name = pg.escapeIdentifier(new URL(url).pathname.slice(1));
+    await query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`, elsewhere);
+    const ended =
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'claudeway'";
+    await query(ended, elsewhere);
+    await eventually("a turn that waits to be recorded", () =>
+      gateway.stderr.includes("could not record a turn in the ledger; retrying until it succeeds"),
+    );
+    const { body: ready } = await eventually("503", async () => {
+      const answer = await gateway.request("/ready", { key: null });
+      return answer.status === 503 && answer;
+    });
+    expect(JSON.stringify(ready)).to.include("the ledger does not answer");
+    await query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`, elsewhere);
+    expect((await running).body).to.include({ success: true });
+    const { rows } = await query(`SELECT "end" FROM claudeway.turns`);
+    expect(rows).to.deep.equal([{ end: "completed" }]);
+  });
+
   it("shows the password to no log and no child process", async () => {
     await gateway.request("/task", { body: { prompt: "[[bash env > environment.txt]]" } });
     const environment = readFileSync(join(gateway.workdir, "environment.txt"), "utf8");
@@ -77,8 +101,8 @@ describe("a gateway with its ledger in PostgreSQL", () => {
     expect(gateway.stdout + gateway.stderr).to.not.include(PASSWORD);
   });
 
-  async function query(sql: string): Promise<pg.QueryResult> {
-    const client = new pg.Client({ connectionString: url });
+  async function query(sql: string, at = url): Promise<pg.QueryResult> {
+    const client = new pg.Client({ connectionString: at });
     await client.connect();
     try {
       return await client.query(sql);

@@ -65,3 +65,9 @@ export function explainPostgres(error: unknown, database: string): LedgerError {
     code === DISK_FULL ? "the ledger cannot be written: the disk is full" : undefined,
   );
 }
+
+/** The same error, as one after which the same call may succeed later. */
+export function asPassing(error: unknown): unknown {
+  if (!(error instanceof LedgerError) || error.mayPass) return error;
+  return new LedgerError(error.message, { cause: error.cause }, true, error.shown);
+}

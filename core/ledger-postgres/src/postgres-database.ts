@@ -1,6 +1,7 @@
 import { type Database, integer, type Row, type Work } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import { Connection, SCHEMA } from "./connection.js";
+import { asPassing } from "./errors.js";
 import { isNewer, migrate } from "./migrate.js";
 import { FOLLOW } from "./schema.js";
 
@@ -107,9 +108,14 @@ export class PostgresDatabase implements Database {
     }
   }
 
+  /** Any refusal may pass: this gateway could connect before, so someone changed what it is refused for, and may do so again. */
   async #reconnect(): Promise<Connection> {
-    const connection = await Connection.open(this.url);
-    const [state] = await connection.run("SELECT incarnation FROM ledger");
+    const connection = await Connection.open(this.url).catch((error: unknown) => {
+      throw asPassing(error);
+    });
+    const [state] = await connection.run("SELECT incarnation FROM ledger").catch((error: unknown) => {
+      throw asPassing(error);
+    });
     if (incarnationOf(state) === this.incarnation) return connection;
     await connection.close();
     throw new LedgerError(
