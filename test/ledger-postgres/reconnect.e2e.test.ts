@@ -13,9 +13,10 @@ const ENDED =
 /** Of a database and its owner, who have one name. */
 type Change = (name: string) => string;
 
-/** What operators do while a gateway runs, and how they undo it. */
+/** What operators do while a gateway runs, and how they undo it. `inside`: in the database, as its owner. */
 const REFUSALS: readonly {
   readonly name: string;
+  readonly inside?: true;
   readonly begin: Change;
   readonly end: Change;
 }[] = [
@@ -33,6 +34,19 @@ const REFUSALS: readonly {
     name: "the database is missing",
     begin: (database) => `ALTER DATABASE ${database} RENAME TO away`,
     end: (database) => `ALTER DATABASE away RENAME TO ${database}`,
+  },
+  {
+    name: "the tables are missing",
+    inside: true,
+    begin: () => "ALTER SCHEMA claudeway RENAME TO away",
+    end: () => "ALTER SCHEMA away RENAME TO claudeway",
+  },
+  {
+    name: "the tables have no rows yet",
+    inside: true,
+    begin: () =>
+      "ALTER TABLE claudeway.ledger RENAME TO away; CREATE TABLE claudeway.ledger (LIKE claudeway.away)",
+    end: () => "DROP TABLE claudeway.ledger; ALTER TABLE claudeway.away RENAME TO ledger",
   },
 ];
 
@@ -52,13 +66,13 @@ describe("a ledger in PostgreSQL that lost its connection", () => {
     await query(await server.urlOf(name), `CREATE ROLE ${own} LOGIN; ALTER DATABASE ${own} OWNER TO ${own}`);
   });
 
-  for (const { name, begin, end } of REFUSALS) {
+  for (const { name, inside, begin, end } of REFUSALS) {
     it(`may be called again while ${name}, and goes on after it`, async () => {
-      const operator = await server.urlOf("postgres");
+      const operator = inside === undefined ? await server.urlOf("postgres") : url;
       const ledger = await openPostgresLedger({ url });
       const session = newSession();
       await ledger.sessions.create(session);
-      await query(operator, ENDED);
+      await query(await server.urlOf("postgres"), ENDED);
       await query(operator, begin(own));
       // The first calls may meet the end of the connection instead.
       const refused = await eventually("a refused connection", async () => {

@@ -110,14 +110,18 @@ export class PostgresDatabase implements Database {
 
   /** Any refusal may pass: this gateway could connect before, so someone changed what it is refused for, and may do so again. */
   async #reconnect(): Promise<Connection> {
-    const connection = await Connection.open(this.url).catch((error: unknown) => {
+    let connection: Connection | undefined;
+    try {
+      connection = await Connection.open(this.url);
+      const [state] = await connection.run("SELECT incarnation FROM ledger");
+      if (state === undefined) throw new LedgerError(`ledger ${connection.database} has no state`);
+      if (incarnationOf(state) === this.incarnation) return connection;
+    } catch (error) {
+      // It holds the ledger's lock, which would keep the next one out.
+      connection?.drop();
       throw asPassing(error);
-    });
-    const [state] = await connection.run("SELECT incarnation FROM ledger").catch((error: unknown) => {
-      throw asPassing(error);
-    });
-    if (incarnationOf(state) === this.incarnation) return connection;
-    await connection.close();
+    }
+    connection.drop();
     throw new LedgerError(
       `ledger ${connection.database} was opened by another gateway while the connection was lost: restart this one`,
     );
