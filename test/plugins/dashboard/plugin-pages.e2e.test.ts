@@ -153,6 +153,41 @@ describe("the dashboard's pages of plugins", () => {
     expect(await page.getByRole("button", { name: /^Delete/ }).count()).to.equal(0);
   });
 
+  it("keep an open dialog, and its secret, with the row that it was opened for", async () => {
+    const admin = (path: string, method: string, body?: object) =>
+      gateway.request(`/admin/keys${path}`, { method, key: KEYS.admin, ...(body && { body }) });
+    const make = async (name: string) => String((await admin("", "POST", { name })).body["key_id"]);
+    const row = (id: string) => page.getByRole("cell", { name: id, exact: true });
+    // The page hears of a turn that ends, and loads its table again.
+    const reload = () => gateway.request("/task", { body: { prompt: "[[say done]]" } });
+    await visited.go("keys");
+    const first = await make("first");
+    await reload();
+    await page.getByRole("button", { name: `Delete ${first}` }).click();
+    const second = await make("second");
+    await reload();
+    await row(second).waitFor();
+    expect(await dialog().getByRole("heading").innerText()).to.equal(`Delete ${first}`);
+    await dialog().getByRole("button", { name: "Delete" }).click();
+    await row(first).waitFor({ state: "detached" });
+    expect(await row(second).count()).to.equal(1);
+
+    await page.getByRole("button", { name: `Rotate ${second}` }).click();
+    await dialog().getByRole("button", { name: "Rotate" }).click();
+    const secret = await dialog().locator("code").innerText();
+    const third = await make("third");
+    await reload();
+    await row(third).waitFor();
+    expect(await dialog().getByRole("heading").innerText()).to.equal(`Rotate ${second}`);
+    await admin(`/${second}`, "DELETE");
+    await reload();
+    await row(second).waitFor({ state: "detached" });
+    expect(await dialog().getByRole("heading").innerText()).to.equal(`Rotate ${second}`);
+    expect(await dialog().locator("code").innerText()).to.equal(secret);
+    await dialog().getByRole("button", { name: "Close" }).click();
+    await admin(`/${third}`, "DELETE");
+  });
+
   it("show what is left of budgets", async () => {
     await visited.go("limits");
     const row = part("Limits of keys").locator("tbody tr", { hasText: "bob" });
