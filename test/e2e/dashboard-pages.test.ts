@@ -205,6 +205,25 @@ describe("the dashboard's pages", () => {
     await asked;
   });
 
+  it("send all ticked answers of a question, also those with commas in them", async () => {
+    const { id } = await startSession(gateway);
+    const options = ["Lint, format", "Lint", "Tests"].map((label) => ({ label, description: `${label}?` }));
+    const questions = [{ question: "What runs?", header: "Steps", multiSelect: true, options }];
+    const asked = prompt(id, call("AskUserQuestion", { questions }));
+    await visited.go("approvals");
+    const card = page.getByRole("article", { name: /AskUserQuestion/ });
+    for (const label of ["Lint, format", "Lint", "Tests"])
+      await card.locator("label", { has: page.getByText(label, { exact: true }) }).getByRole("checkbox").check();
+    await card.locator("label", { has: page.getByText("Lint", { exact: true }) }).getByRole("checkbox").uncheck();
+    const [sent] = await Promise.all([
+      page.waitForRequest((request) => request.method() === "POST" && request.url().includes("/approvals/")),
+      card.getByRole("button", { name: "Answer" }).click(),
+    ]);
+    expect(sent.postDataJSON().updated_input.answers).to.deep.equal({ "What runs?": "Lint, format, Tests" });
+    await page.getByText("AskUserQuestion: allowed.").waitFor();
+    await asked;
+  });
+
   it("show a parked turn as waiting, and its command in the history", async () => {
     const { id } = await startSession(gateway);
     const { body } = await prompt(id, call("Bash", { command: "git push --force origin main" }));
