@@ -212,9 +212,10 @@ describe("the dashboard's pages", () => {
     const asked = prompt(id, call("AskUserQuestion", { questions }));
     await visited.go("approvals");
     const card = page.getByRole("article", { name: /AskUserQuestion/ });
-    for (const label of ["Lint, format", "Lint", "Tests"])
-      await card.locator("label", { has: page.getByText(label, { exact: true }) }).getByRole("checkbox").check();
-    await card.locator("label", { has: page.getByText("Lint", { exact: true }) }).getByRole("checkbox").uncheck();
+    const box = (label: string) =>
+      card.locator("label", { has: page.getByText(label, { exact: true }) }).getByRole("checkbox");
+    for (const label of ["Lint, format", "Lint", "Tests"]) await box(label).check();
+    await box("Lint").uncheck();
     const [sent] = await Promise.all([
       page.waitForRequest((request) => request.method() === "POST" && request.url().includes("/approvals/")),
       card.getByRole("button", { name: "Answer" }).click(),
@@ -237,6 +238,17 @@ describe("the dashboard's pages", () => {
     const row = page.locator("tbody tr", { hasText: "git push --force origin main" });
     await row.getByText("denied").waitFor();
     expect(await row.innerText()).not.to.match(/admin\s+(by )?admin/);
+  });
+
+  it("show a call that is longer than a line, waiting and in the history", async () => {
+    const { id } = await startSession(gateway);
+    await prompt(id, call("Bash", { command: `echo ${"long ".repeat(100)}` }));
+    await visited.go("approvals");
+    await page.getByRole("button", { name: "Deny" }).click();
+    await page
+      .locator("tbody tr", { hasText: /echo long .* …/ })
+      .getByText("denied")
+      .waitFor();
   });
 
   it("keep the columns of the log beside a long key id", async () => {
