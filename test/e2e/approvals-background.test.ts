@@ -74,4 +74,26 @@ describe("approvals of background work", () => {
     await decide(gateway, approval.id, { decision: "allow" });
     await eventually("the file", () => read(session, "late.txt") === "noticed");
   });
+
+  it("leaves a prompt's calls to its turn after the CLI has reported a job that was lost", async () => {
+    gateway = await startAsking({ allow: RULE });
+    const session = await newSession(gateway);
+    expect((await prompt(gateway, session, `${job(60_000)} [[say started]]`)).body.result).to.equal(
+      "started",
+    );
+    await gateway.stop("SIGTERM");
+    await gateway.launch();
+    const answer = prompt(gateway, session, "[[write later.txt asked]] [[say done]]");
+    const ended = answer.then(({ body }) => {
+      throw new Error(`the call was not asked about: ${JSON.stringify(body)}`);
+    });
+    const approval = await Promise.race([onlyPending(gateway, session), ended]);
+    await decide(gateway, approval.id, { decision: "allow" });
+    ended.catch(() => undefined);
+    const { body, headers } = await answer;
+    expect(body.result).to.equal("done");
+    expect(body.background_lost).to.have.length(1);
+    expect(approval.turn_id).to.equal(headers.get("x-turn-id"));
+    expect(read(session, "later.txt")).to.equal("asked");
+  });
 });

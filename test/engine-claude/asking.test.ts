@@ -52,6 +52,25 @@ describe("the hook of a process", () => {
     expect(await answerOf(hook)).to.deep.include({ permissionDecision: "deny" });
   });
 
+  it("passes a call to a turn of the CLI's own while it runs, and then to the prompt's again", async () => {
+    const hook = new CallHook(true);
+    const prompts = asking({ decide: async () => ({ answer: "deny", message: "the prompt's" }) });
+    const own = asking({ decide: async () => ({ answer: "deny", message: "its own" }) });
+    const reason = async () => Object(await answerOf(hook)).permissionDecisionReason;
+    hook.serve(prompts);
+    hook.serveOwn(own);
+    expect(await reason()).to.equal("its own");
+    hook.leave(own);
+    expect(await reason()).to.equal("the prompt's");
+    hook.leave(prompts);
+    expect(await reason()).to.equal("No turn is running.");
+    hook.serveOwn(own);
+    hook.serve(prompts);
+    expect(await reason(), "a prompt waits for its end").to.equal("its own");
+    hook.leave(own);
+    expect(await reason()).to.equal("the prompt's");
+  });
+
   it("keeps no call that the CLI does not ask about again for longer than its turn", async () => {
     const hook = new CallHook(true);
     const { hooks, canUseTool } = hook.options();

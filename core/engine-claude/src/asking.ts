@@ -61,7 +61,10 @@ export interface AskingOptions {
  * running turn answers. Between turns there is no answer.
  */
 export class CallHook {
+  /** The turn of a prompt. */
   #asking: Asking | undefined;
+  /** The turn that the CLI began by itself. */
+  #own: Asking | undefined;
   /** Calls that change nothing and were allowed: the CLI asks about them once more in plan mode. */
   readonly #allowed = new Set<string>();
   /** The turn that answers for each running subagent: the one that launched it, even after its end. */
@@ -79,16 +82,26 @@ export class CallHook {
     private readonly client = false,
   ) {}
 
-  /** Sets the turn that answers from now on; undefined for none. */
+  /** Sets the turn of a prompt that answers from now on; undefined for none. */
   serve(asking: Asking | undefined): void {
     // Outside plan mode, the CLI has not asked about them again, and does not any more.
     this.#allowed.clear();
     this.#asking = asking;
   }
 
+  /** Sets the turn of the CLI's own, which answers until it leaves: a prompt that was sent waits for its end. */
+  serveOwn(asking: Asking | undefined): void {
+    this.#own = asking;
+  }
+
   /** Removes a turn that is over, unless another has replaced it. */
   leave(asking: Asking): void {
     if (this.#asking === asking) this.#asking = undefined;
+    if (this.#own === asking) this.#own = undefined;
+  }
+
+  get #running(): Asking | undefined {
+    return this.#own ?? this.#asking;
   }
 
   /** Receives every message of the CLI. */
@@ -97,7 +110,7 @@ export class CallHook {
     if (message.subtype === "task_notification") this.#agents.delete(message.task_id);
     if (message.subtype !== "task_started" || message.task_type !== "local_agent") return;
     const { task_id, parent_task_id } = message;
-    const asking = (parent_task_id && this.#agents.get(parent_task_id)) || this.#asking;
+    const asking = (parent_task_id && this.#agents.get(parent_task_id)) || this.#running;
     if (asking !== undefined) this.#agents.set(task_id, asking);
   }
 
@@ -143,7 +156,7 @@ export class CallHook {
   };
 
   async #answered(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
-    const asking = (input.agent_id && this.#agents.get(input.agent_id)) || this.#asking;
+    const asking = (input.agent_id && this.#agents.get(input.agent_id)) || this.#running;
     if (asking !== undefined) return asking.answer(input, signal);
     return this.decided ? answerOf({ answer: "deny", message: "No turn is running." }) : {};
   }

@@ -67,7 +67,7 @@ export class BackgroundAttempt implements BackgroundHearer, BackgroundTurn {
         workdir: after.plan.workdir,
         parks: false,
       });
-    hook?.serve(this.#asking);
+    hook?.serveOwn(this.#asking);
   }
 
   get after(): EngineTurn {
