@@ -15,7 +15,10 @@ export default definePlugin<AnthropicConfig, "turns" | "control">({
     const { control, log } = kernel;
     const chats = openChat(kernel, config);
     const cors = config.cors_origins.length > 0 && {
-      cors: { origins: config.cors_origins, exposeHeaders: ["request-id", "x-turn-id", "retry-after"] },
+      cors: {
+        origins: config.cors_origins,
+        exposeHeaders: ["request-id", "x-turn-id", "retry-after", "x-should-retry"],
+      },
     };
     kernel.mount("/v1/messages", messageRoutes({ config, chats, control, log }), {
       errors: errorBody,

@@ -25,7 +25,10 @@ export default definePlugin<OpenAIConfig, "turns" | "control">({
       errors: errorBody,
       openapi: OPENAI_PATHS,
       ...(config.cors_origins.length > 0 && {
-        cors: { origins: config.cors_origins, exposeHeaders: ["x-request-id", "x-turn-id", "retry-after"] },
+        cors: {
+          origins: config.cors_origins,
+          exposeHeaders: ["x-request-id", "x-turn-id", "retry-after", "x-should-retry"],
+        },
       }),
     });
   },

@@ -1,9 +1,9 @@
 import type { GatewayControl, PluginScope, RouteContext, RouteState } from "@claudeway/core";
 import type { RouterContext } from "@koa/router";
 import type { ChatRequest, RequestSource } from "./chat-request.js";
-import { errorIn, type StreamError, toClientError } from "./failures.js";
+import { errorIn, type StreamError, saysWhen, toClientError } from "./failures.js";
 import { sharedAliases } from "./models.js";
-import { type BegunAnswer, begun, ended, nameTurn, sendLines, whenGone } from "./responses.js";
+import { type BegunAnswer, begun, ended, NOT_REPEATED, nameTurn, sendLines, whenGone } from "./responses.js";
 import type { ChatEnd, ChatEvent, ChatTurns } from "./turns.js";
 
 /** What the routes of a dialect are built from. */
@@ -38,17 +38,29 @@ export interface AnswerFormat {
   readonly whole: (end: ChatEnd) => object | Promise<object>;
 }
 
-/** Answers a chat, whole or as a stream. */
+/**
+ * Answers a chat, whole or as a stream. Clients are told not to repeat by themselves what has failed after its turn began, unless
+ * the error says when: another turn would be paid for, too.
+ */
 export async function answerChat(
   ctx: Context,
   chats: ChatTurns,
   chat: ChatRequest,
   { idHeader, stream, lines, whole }: AnswerFormat,
 ): Promise<void> {
-  const answer = await begun(inClientsWords(chats.run(chat, whenGone(ctx.res)), chat.schemaParam));
-  nameTurn(ctx, answer.turn, idHeader);
-  if (stream) sendLines(ctx, lines(answer));
-  else ctx.body = await whole(await ended(answer));
+  let ran = false;
+  const runs = () => {
+    ran = true;
+  };
+  try {
+    const answer = await begun(inClientsWords(chats.run(chat, whenGone(ctx.res)), chat.schemaParam), runs);
+    nameTurn(ctx, answer.turn, idHeader);
+    if (stream) sendLines(ctx, lines(answer));
+    else ctx.body = await whole(await ended(answer));
+  } catch (error) {
+    if (ran && !saysWhen(error)) ctx.set(NOT_REPEATED);
+    throw error;
+  }
 }
 
 async function* inClientsWords(

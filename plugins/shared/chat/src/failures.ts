@@ -86,6 +86,14 @@ export function toClientError(error: unknown, schemaParam: string): unknown {
   return invalid(names[field] ?? "messages", rest);
 }
 
+/** Whether an error says when a client may try again. */
+export function saysWhen(error: unknown): boolean {
+  if (error instanceof ChatFailure) return error.retryAfterSecs !== undefined;
+  const options =
+    error instanceof Error && "options" in error && isFields(error.options) ? error.options : {};
+  return isFields(options["headers"]) && options["headers"]["retry-after"] !== undefined;
+}
+
 /** What a client may know of an error. */
 export interface StreamError {
   readonly status: number;

@@ -31,13 +31,15 @@ export interface BegunAnswer {
 
 /**
  * Waits until an answer has begun, or its turn has been silent for so long that the client must hear something: until then,
- * an error can still have a status of its own.
+ * an error can still have a status of its own. Calls `runs` once its turn runs.
  */
-export async function begun(events: AsyncGenerator<ChatEvent, void>): Promise<BegunAnswer> {
+export async function begun(events: AsyncGenerator<ChatEvent, void>, runs: () => void): Promise<BegunAnswer> {
   let turn: ChatTurn | undefined;
   let next = await events.next();
-  for (; next.done !== true && next.value.type === "begun"; next = await events.next())
+  for (; next.done !== true && next.value.type === "begun"; next = await events.next()) {
     turn = next.value.turn;
+    runs();
+  }
   if (turn === undefined) throw new Error("a turn must begin before its events");
   return { turn, events: resumed(next, events) };
 }
@@ -77,6 +79,9 @@ export function nameTurn(ctx: Pick<Context, "set">, { turnId, origin }: ChatTurn
   ctx.set({ [idHeader]: turnId, "x-turn-id": turnId, "x-claudeway-history": origin });
 }
 
+/** Clients repeat requests with some statuses unless they are told not to. */
+export const NOT_REPEATED = { "x-should-retry": "false" };
+
 /** Answers a failure on Claude's side in a dialect's format. Other errors are thrown: the gateway answers them. */
 export async function answerFailures(
   ctx: Context,
@@ -89,8 +94,7 @@ export async function answerFailures(
     if (!(error instanceof ChatFailure)) throw error;
     const { status, body } = toAnswer(error);
     ctx.status = status;
-    // Clients repeat requests with some of these statuses unless they are told not to.
-    if (error.retryAfterSecs === undefined) ctx.set({ "x-should-retry": "false" });
+    if (error.retryAfterSecs === undefined) ctx.set(NOT_REPEATED);
     else ctx.set({ "retry-after": String(error.retryAfterSecs) });
     ctx.body = body;
   }
