@@ -125,6 +125,20 @@ describe("accounts that take over at a limit", () => {
     await expectExactMoney(talk, 2);
   });
 
+  it("go on with the results of calls that the client has run", async () => {
+    const talk = await Conversation.start(gateway);
+    const client_tools = { weather: { description: "The weather.", input_schema: { type: "object" } } };
+    const say = async (prompt: unknown) =>
+      (await gateway.request<TurnResponse>(talk.path, { body: { prompt, client_tools } })).body;
+    const call = { tool: "mcp__client__weather", input: {} };
+    const { client_calls: [made] = [] } = await say(`[[tools ${JSON.stringify([call])}]]`);
+    gate.states.set(FIRST, "spent");
+    const body = await say([{ type: "tool_result", tool_use_id: made?.id, content: "sunny" }]);
+    expect(body).to.include({ success: true, result: "mcp__client__weather answered: sunny", error: null });
+    expect(credentials()).to.deep.equal([FIRST, FIRST, SECOND]);
+    await expectExactMoney(talk, 2);
+  });
+
   it("record what the turn has used if the next one's CLI is refused: its folder became a link", async () => {
     gate.states.set(FIRST, "spent");
     gate.left.set(FIRST, 1);

@@ -42,7 +42,9 @@ export class TurnProcesses {
     stop: AbortSignal,
   ): Promise<TakenProcess | NotTaken> {
     const { sessionId } = turn.info;
-    const answered = this.parts.pool.keeps(sessionId) ? withResults(turn, turn.totals?.calls ?? []) : turn;
+    // A conversation that has the prompt has its results, too.
+    const needsResults = turn.promptSent !== true && this.parts.pool.keeps(sessionId);
+    const answered = needsResults ? withResults(turn, turn.totals?.calls ?? []) : turn;
     // About a call that was kept only a CLI asks that is resumed.
     const shared = turn.parkedCall === undefined ? launchSpec : undefined;
     if (shared === undefined) await this.parts.pool.release(sessionId, "replaced");
