@@ -83,6 +83,27 @@ describe("the output of a CLI", () => {
       .that.includes("a line of more than");
   });
 
+  it("ends where messages of too many characters wait to be read", async () => {
+    const output = new CliOutput();
+    const from = new PassThrough();
+    void output.endWith(endingWith(drain(output.divert(from))));
+    const large = `${STATUS.replace("ä", "x".repeat(1024 * 1024))}\n`;
+    const reading = output.messages();
+    for (let n = 0; n < 150; n++) {
+      from.write(large);
+      expect((await reading.next()).value, "what is read does not wait").to.have.length(1);
+    }
+    for (let n = 0; n < 129; n++) from.write(large);
+    from.end();
+    await once(from, "end");
+    let heard = 0;
+    const ended = await (async () => {
+      for await (const messages of reading) heard += messages.length;
+    })().catch((error: unknown) => error);
+    expect(ended).to.be.an("error").with.property("message").that.includes("more than 134217728 characters");
+    expect(heard).to.be.within(1, 128);
+  });
+
   it("ends with the error of the SDK's reader, after all messages", async () => {
     const output = new CliOutput();
     const from = new PassThrough();

@@ -29,6 +29,20 @@ describe("processes between turns", () => {
     );
   });
 
+  it("end at once where they say what no CLI says, and the next prompt has another one", async () => {
+    const wrong: Step = {
+      message: Object({ type: "system", subtype: "task_started", task_id: "a".repeat(501) }),
+    };
+    await onStage([[...fresh(), wrong], fresh()], async (stage) => {
+      const session = randomUUID();
+      const one = await stage.run(stage.turn("one", { session }));
+      await eventually("its end", () => stage.engine.processes === 0, 10_000);
+      const more = { session, resume: true, totals: one.totals.at(-1) };
+      const two = await stage.run(stage.turn("two", more));
+      expect(two.result.end).to.equal("completed");
+    });
+  });
+
   it("are not kept without an idle time", async () => {
     await onStage(
       [fresh()],

@@ -19,21 +19,29 @@ export interface MirrorOutput {
 const CONTROL = '{"type":"control_';
 
 /**
- * What may wait to be read: a line without its end, in characters, and messages. Whatever runs as the CLI's user can write to
- * its output.
+ * What may wait to be read: a line without its end, in characters, and messages, also in characters. Whatever runs as the CLI's
+ * user can write to its output.
  */
 const MAX_LINE_CHARS = 64 * 1024 * 1024;
 const MAX_QUEUED = 500_000;
+const MAX_QUEUED_CHARS = 128 * 1024 * 1024;
+
+/** A message, or a request to the SDK as text, with the length of its line. */
+interface Queued {
+  readonly one: SDKMessage | string;
+  readonly chars: number;
+}
 
 /** Reads the output of a CLI line by line, and passes to the SDK what only the SDK can answer. */
 export class CliOutput {
   /** The stream that the SDK reads instead of the CLI's output. */
   readonly #rest = new Readable({ read: () => undefined });
   /**
-   * Messages, and requests to the SDK, as text. Whoever decides on a tool call must have received everything that came before
-   * it, such as the result of the previous turn.
+   * Messages, and requests to the SDK. Whoever decides on a tool call must have received everything that came before it, such as
+   * the result of the previous turn.
    */
-  #queue: (SDKMessage | string)[] = [];
+  #queue: Queued[] = [];
+  #queuedChars = 0;
   /** The beginning of a line whose end has not come yet. */
   #begun = "";
   #ended: { readonly error: unknown } | undefined;
@@ -83,7 +91,7 @@ export class CliOutput {
         yield arrived;
         continue;
       }
-      const next = this.#queue.shift();
+      const next = this.#shift(1)[0];
       if (typeof next === "string") this.#rest.push(next);
       else if (next !== undefined) {
         // What is answered must be stored: another node may go on with it.
@@ -105,12 +113,24 @@ export class CliOutput {
   /** The messages before the next result or request. */
   #shiftMessages(): readonly SDKMessage[] {
     const arrived: SDKMessage[] = [];
-    for (const one of this.#queue) {
+    for (const { one } of this.#queue) {
       if (typeof one === "string" || one.type === "result") break;
       arrived.push(one);
     }
-    this.#queue.splice(0, arrived.length);
+    this.#shift(arrived.length);
     return arrived;
+  }
+
+  #shift(count: number): readonly Queued["one"][] {
+    return this.#queue.splice(0, count).map(({ one, chars }) => {
+      this.#queuedChars -= chars;
+      return one;
+    });
+  }
+
+  #push(one: Queued["one"], { length: chars }: string): void {
+    this.#queue.push({ one, chars });
+    this.#queuedChars += chars;
   }
 
   #take(text: string): void {
@@ -127,10 +147,11 @@ export class CliOutput {
 
   /** The rest is read and dropped, so that the process can end. */
   #checkSize(): void {
-    if (this.#begun.length <= MAX_LINE_CHARS && this.#queue.length <= MAX_QUEUED) return;
+    const isLong = this.#begun.length > MAX_LINE_CHARS || this.#queuedChars > MAX_QUEUED_CHARS;
+    if (!isLong && this.#queue.length <= MAX_QUEUED) return;
     this.#begun = "";
     this.#broken = new Error(
-      `the CLI wrote a line of more than ${MAX_LINE_CHARS} characters, or more than ${MAX_QUEUED} messages at once`,
+      `the CLI wrote a line of more than ${MAX_LINE_CHARS} characters, or more than ${MAX_QUEUED} messages or more than ${MAX_QUEUED_CHARS} characters at once`,
     );
     // The process has not ended, and the SDK would wait for that.
     this.#ended = { error: this.#broken };
@@ -141,7 +162,7 @@ export class CliOutput {
     if (!line.startsWith(CONTROL)) this.#takeParsed(line);
     else if (this.control?.mayPass(line) === false) return;
     else if (line.startsWith(RESPONSE)) this.#rest.push(`${line}\n`);
-    else this.#queue.push(`${line}\n`);
+    else this.#push(`${line}\n`, line);
   }
 
   #takeParsed(line: string): void {
@@ -149,7 +170,7 @@ export class CliOutput {
     if (parsed === undefined) return;
     if (parsed.type === "transcript_mirror") this.#takeMirrored(parsed);
     else if (isForSdk(parsed) && this.control?.mayPass(line) !== false) this.#rest.push(`${line}\n`);
-    if (isMessage(parsed)) this.#queue.push(parsed);
+    if (isMessage(parsed)) this.#push(parsed, line);
   }
 
   #takeMirrored(line: object): void {
@@ -163,7 +184,7 @@ export class CliOutput {
     if (this.#begun !== "") this.#takeLine(this.#begun);
     this.#begun = "";
     // There is no one to answer to.
-    this.#queue = this.#queue.filter((one) => typeof one !== "string");
+    this.#queue = this.#queue.filter(({ one }) => typeof one !== "string");
     this.#rest.push(null);
     this.mirror?.ended();
     this.#wake();

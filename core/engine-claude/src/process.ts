@@ -171,13 +171,15 @@ export class ClaudeProcess {
     );
   }
 
-  /** Reads all messages of the CLI until it ends. */
+  /** Reads all messages of the CLI until it ends. It is ended where it says what no CLI says. */
   async #read(): Promise<void> {
     try {
       for await (const messages of this.#query) for (const message of messages) this.#take(message);
       this.reader.end(undefined);
     } catch (error) {
       this.reader.end(error);
+      // Nothing that it says is heard any more, so it may run no further turn.
+      void this.end("now");
     }
   }
 
