@@ -303,6 +303,11 @@ describe("approvals, decided live", () => {
       expect((await gateway.fetch(link, { key: null, method: "HEAD" })).status).to.equal(200);
       expect((await onlyPending(gateway, session)).id).to.equal(id);
       expect((await gateway.fetch(link, form("decision=maybe"))).status).to.equal(400);
+      const contradiction = await gateway.fetch(link, form("decision=allow&message=not+that"));
+      expect(contradiction.status).to.equal(400);
+      expect(await contradiction.text())
+        .to.include("message is allowed only with decision deny")
+        .and.include('value="not that"');
       expect((await gateway.fetch(link, form("decision=allow&scope=once"))).status).to.equal(200);
       expect((await gateway.fetch(link, form("decision=deny"))).status).to.equal(409);
       expect((await gateway.fetch(link, { key: null })).status).to.equal(410);

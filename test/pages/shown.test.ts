@@ -111,6 +111,9 @@ describe("the display of a call", () => {
       message: "no",
     });
     expect(() => decisionOf(tool, form(""))).to.throw("decision must be allow or deny");
+    expect(decisionOf(tool, form("decision=allow&message=no")), "a contradiction, to be refused").to.include({
+      message: "no",
+    });
     const options = ["left", "right"].map((label) => ({ label, description: label }));
     const questions = [
       { question: "Which?", multiSelect: true, options },

@@ -12,8 +12,15 @@ button { font: inherit; padding: .5rem 1.2rem; margin: 1rem .6rem 0 0 }
 input[type=text] { font: inherit; width: 100%; box-sizing: border-box }
 .error { font-weight: bold }`;
 
-/** The page on which a request can be decided. It works without scripts, and viewing it decides nothing. */
-export function requestPage(approval: Approval, problem?: string): string {
+const DENY = `<button name="decision" value="deny">Deny</button>`;
+const ALLOW = `<button name="decision" value="allow">Allow</button>`;
+const ANSWER = `<button name="decision" value="allow">Answer</button>`;
+
+/**
+ * The page on which a request can be decided. It works without scripts, and viewing it decides nothing. After a decision
+ * that was refused, it has the problem, and the texts of the form that was sent.
+ */
+export function requestPage(approval: Approval, problem?: string, sent = new URLSearchParams()): string {
   const { tool, workdir, cwd = workdir, expiresAt, kind } = approval;
   return page(
     kind === "question" ? "Claude asks" : `Claude wants to use ${tool}`,
@@ -22,9 +29,10 @@ export function requestPage(approval: Approval, problem?: string): string {
       kind === "question" ? "" : `<pre>${escapeHtml(showInput(approval.input).text)}</pre>`,
       `<p>In <code>${text(cwd)}</code>. Without a decision it is denied at ${text(expiresAt)}.</p>`,
       `<form method="post">`,
-      kind === "question" ? questionFields(approval) : toolFields(),
-      `<button name="decision" value="allow">${kind === "question" ? "Answer" : "Allow"}</button>`,
-      `<button name="decision" value="deny">Deny</button>`,
+      // Enter in a text field presses the first button: it must not allow a call while a reason to deny it is typed.
+      ...(kind === "question"
+        ? [questionFields(approval, sent), ANSWER, DENY]
+        : [toolFields(sent), DENY, ALLOW]),
       `</form>`,
     ].join("\n"),
   );
@@ -54,10 +62,13 @@ export function unusablePage(): string {
 export function decisionOf(approval: Approval, form: URLSearchParams): Decision {
   const decision = form.get("decision");
   const message = form.get("message")?.trim();
-  if (decision === "deny") return { decision, ...(message ? { message } : {}) };
+  const reason = message ? { message } : {};
+  if (decision === "deny") return { decision, ...reason };
   if (decision !== "allow") throw new GatewayError("BAD_REQUEST", "decision must be allow or deny");
-  if (approval.kind === "question") return { decision, updatedInput: { answers: answersOf(approval, form) } };
-  return { decision, scope: form.get("scope") === "session" ? "session" : "once" };
+  // With a reason to deny it, the decision is refused: it contradicts itself.
+  if (approval.kind === "question")
+    return { decision, updatedInput: { answers: answersOf(approval, form) }, ...reason };
+  return { decision, scope: form.get("scope") === "session" ? "session" : "once", ...reason };
 }
 
 interface Question {
@@ -78,17 +89,21 @@ function answersOf(approval: Approval, form: URLSearchParams): Record<string, st
   );
 }
 
-function toolFields(): string {
+function toolFields(sent: URLSearchParams): string {
   return [
     `<fieldset><legend>If allowed</legend>`,
     `<label><input type="radio" name="scope" value="once" checked> this once</label>`,
     `<label><input type="radio" name="scope" value="session"> exactly this call, for the rest of the session</label>`,
     `</fieldset>`,
-    `<label>If denied, the reason for Claude <input type="text" name="message" maxlength="10000"></label>`,
+    `<label>If denied, the reason for Claude ${textField("message", sent)}</label>`,
   ].join("\n");
 }
 
-function questionFields(approval: Approval): string {
+function textField(name: string, sent: URLSearchParams): string {
+  return `<input type="text" name="${name}" maxlength="10000" value="${escapeHtml(sent.get(name) ?? "")}">`;
+}
+
+function questionFields(approval: Approval, sent: URLSearchParams): string {
   return readQuestions(approval)
     .map(({ question, multiple, options }, index) => {
       const type = multiple ? "checkbox" : "radio";
@@ -96,7 +111,7 @@ function questionFields(approval: Approval): string {
         ({ label, description }, number) =>
           `<label><input type="${type}" name="q${index}" value="${number}"> ${text(label)}: ${text(description)}</label>`,
       );
-      const own = `<label>Something else <input type="text" name="o${index}" maxlength="10000"></label>`;
+      const own = `<label>Something else ${textField(`o${index}`, sent)}</label>`;
       return `<fieldset><legend>${text(question)}</legend>${labels.join("")}${own}</fieldset>`;
     })
     .join("\n");

@@ -32,17 +32,14 @@ export function approvalPage(router: Router<GatewayState>, approvalService: Appr
     const form = await readForm(ctx);
     const from = ctx.state.clientAddress;
     try {
-      const decision = decisionOf(approval, form);
-      const decided = await approvalService.decide(approval.id, decision, {
-        channel: "link",
-        who: "link",
-        from,
-      });
+      const by = { channel: "link", who: "link", from };
+      const decided = await approvalService.decide(approval.id, decisionOf(approval, form), by);
       answer(ctx, 200, decidedPage(decided));
     } catch (error) {
       if (!(error instanceof GatewayError) || error.status >= 500) throw error;
       const now = (await approvalService.get(approval.id)) ?? approval;
-      answer(ctx, error.status, now.status === "pending" ? requestPage(now, error.message) : spentPage(now));
+      const page = now.status === "pending" ? requestPage(now, error.message, form) : spentPage(now);
+      answer(ctx, error.status, page);
     }
   });
 }
