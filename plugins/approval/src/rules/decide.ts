@@ -4,7 +4,7 @@ import { firstMatch } from "./first-match.js";
 import { globMatches } from "./glob.js";
 import { type Ground, groundOf } from "./ground.js";
 import { Links } from "./links.js";
-import { mentionsIn, textsIn, trespassOf } from "./mentions.js";
+import { mentionsIn, textsIn, trespassOf, trespassOfProse } from "./mentions.js";
 import type { Rule } from "./ruleset.js";
 import { decideShellCall } from "./shell-call.js";
 import { type Reach, reachOf } from "./tools.js";
@@ -61,9 +61,16 @@ async function decideOtherCall(
   const reaches = reach.kind !== "none";
   const { texts, whole } = reaches ? textsIn(input) : { texts: [], whole: true };
   const mentions = await mentionsIn(texts.flatMap(pathIn), [cwd], ground);
-  const { refusal, doubtful } = trespassOf(mentions, bounds);
+  const named = trespassOf(mentions, bounds);
+  const prose = await trespassOfProse(
+    texts.filter((text) => !isPath(text)),
+    ground,
+  );
+  const doubtful = named.doubtful || prose.doubtful;
   const message =
-    refusal ?? texts.map((text) => bounds.refusalOfText(text)).find((found) => found !== undefined);
+    named.refusal ??
+    prose.refusal ??
+    texts.map((text) => bounds.refusalOfText(text)).find((found) => found !== undefined);
   if (message !== undefined) return { verdict: "deny", message };
   return firstMatch(rules, {
     tool,
@@ -98,17 +105,18 @@ function asTheCliReads(name: string): string {
   return name.trim().replace(/^\//, "").toLowerCase();
 }
 
-/** A text that may be a path, a bare name, or a file URL. Text with several words or lines is prose. */
-function pathIn(text: string): string[] {
-  if (/^file:/i.test(text)) return URL.canParse(text) ? [decoded(new URL(text).pathname)] : [];
+/** Whether a text is probably a path, a bare name, or a URL. Text with several words or lines is prose. */
+function isPath(text: string): boolean {
   const isLine = (/^[~.]/.test(text) || text.includes("/")) && !text.includes("\n");
-  return isLine || /^\S{1,255}$/.test(text) ? [text] : [];
+  return isLine || /^\S{1,255}$/.test(text) || isFileUrl(text);
 }
 
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
+function pathIn(text: string): string[] {
+  // Reading a URL removes line breaks and `..` from it.
+  if (isFileUrl(text) && URL.canParse(text)) return [text, new URL(text).pathname];
+  return isPath(text) ? [text] : [];
+}
+
+function isFileUrl(text: string): boolean {
+  return /^\s*file:/i.test(text);
 }

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { normalize, resolve } from "node:path";
 import type { Ground } from "./ground.js";
 import { type Place, placesOf, readingsOf } from "./paths.js";
 import type { Bounds } from "./protected.js";
@@ -18,7 +18,7 @@ export interface Trespass {
   readonly doubtful: boolean;
 }
 
-const MAX_PATHS = 400;
+const MAX_PATHS = 800;
 const MAX_LENGTH = 4_096;
 const MAX_FOLDERS = 16;
 const MAX_TEXTS = 2_000;
@@ -27,18 +27,46 @@ const MAX_TEXTS = 2_000;
 export async function mentionsIn(
   words: readonly string[],
   folders: readonly string[],
-  { links }: Ground,
+  ground: Ground,
 ): Promise<Mentions> {
   const paths = [...new Set(words.flatMap(pathsIn))];
   const looked = paths.slice(0, MAX_PATHS);
-  const named = folders.flatMap((folder) => looked.map((path) => ({ path, folder })));
-  await links.follow(named.flatMap(({ path, folder }) => readingsOf(path, folder)));
-  const places = named.map(({ path, folder }) => placesOf(path, folder, links));
   const tooMuch =
     paths.length > MAX_PATHS ||
     folders.length >= MAX_FOLDERS ||
     words.some(({ length }) => length > MAX_LENGTH);
-  return { places: places.flatMap((found) => found ?? []), doubtful: tooMuch || places.includes(undefined) };
+  const { places, doubtful } = await resolved(looked, folders, ground);
+  return { places, doubtful: doubtful || tooMuch };
+}
+
+/**
+ * Whether texts that are probably prose name a protected place after all: a file may have any name. Refused only if a link
+ * leads there, since a program with `../` in it seems to climb out of its folder.
+ */
+export async function trespassOfProse(texts: readonly string[], ground: Ground): Promise<Trespass> {
+  // A program may shorten a path before it opens it.
+  const names = texts.map((text) => (text.length > MAX_LENGTH ? normalize(text) : text));
+  const { bounds, cwd } = ground;
+  const found = await resolved(
+    names.filter(({ length }) => length <= MAX_LENGTH),
+    [cwd],
+    ground,
+  );
+  const linked = found.places.filter(({ written }) => !bounds.refusalOf({ written, real: written }));
+  const { refusal } = trespassOf({ ...found, places: linked }, bounds);
+  const any = trespassOf(found, bounds);
+  return { refusal, doubtful: any.doubtful || any.refusal !== undefined };
+}
+
+async function resolved(
+  paths: readonly string[],
+  folders: readonly string[],
+  { links }: Ground,
+): Promise<Mentions> {
+  const named = folders.flatMap((folder) => paths.map((path) => ({ path, folder })));
+  await links.follow(named.flatMap(({ path, folder }) => readingsOf(path, folder)));
+  const places = named.map(({ path, folder }) => placesOf(path, folder, links));
+  return { places: places.flatMap((found) => found ?? []), doubtful: places.includes(undefined) };
 }
 
 /** Whether a call mentions a protected place. */
@@ -72,10 +100,29 @@ export function textsIn(input: unknown): { readonly texts: readonly string[]; re
   return { texts, whole: open.length === 0 };
 }
 
+/** Whether a word is a file's URL that programs read differently: curl makes several of `[a-c]` and `{a,b}`. */
+export function isLooseUrl(word: string): boolean {
+  return /file:/i.test(word) && /[%[{\\]/.test(word);
+}
+
 function pathsIn(word: string): string[] {
   if (word.length > MAX_LENGTH) return [];
+  return [...new Set([word, unescaped(word)])].flatMap(partsOf);
+}
+
+function partsOf(word: string): string[] {
   const afterOption = word.startsWith("-") ? word.slice(word.search(/[./~]|$/)) : word;
   const attached = /^-[A-Za-z](.+)/s.exec(word)?.[1] ?? "";
-  const parts = [afterOption, attached, ...word.split(/[=:,@]/)];
-  return parts.filter((part) => part !== "" && !part.startsWith("-"));
+  // In a file's URL, programs ignore the host.
+  const ofUrls = [...word.matchAll(/file:\/\/[^/]*(\/[^?#]*)/gi)].map(([, path = ""]) => path);
+  const parts = [afterOption, attached, ...word.split(/[=:,@;<"'?#{}]/), ...ofUrls];
+  // curl ignores spaces around a file's name.
+  return parts.flatMap((part) => [part, part.trim()]).filter((part) => part !== "" && !part.startsWith("-"));
+}
+
+/** The word as a URL means it. Anything that is not an escape is kept. */
+function unescaped(word: string): string {
+  return word.replace(/(?:%(?!00)[0-9a-f]{2})+/gi, (escapes) =>
+    Buffer.from(escapes.replaceAll("%", ""), "hex").toString(),
+  );
 }

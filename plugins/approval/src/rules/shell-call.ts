@@ -1,7 +1,7 @@
 import { mayRunRepositoryCode } from "@claudeway/core";
 import { firstMatch } from "./first-match.js";
 import type { Ground } from "./ground.js";
-import { foldersOf, mentionsIn, trespassOf } from "./mentions.js";
+import { foldersOf, isLooseUrl, mentionsIn, trespassOf } from "./mentions.js";
 import { namesAtAll } from "./path-pattern.js";
 import type { Place } from "./paths.js";
 import type { Rule } from "./ruleset.js";
@@ -48,7 +48,7 @@ export async function decideShellCall(
       matchOf: (rule) => matchOf(rule, one, unread, isPlain, call.tool),
       // A nested command is run by a command that is decided itself, and allowed only if a rule names all of it.
       otherwise: one.nested ? "allow" : "ask",
-      doubtful: doubtful || isUnusual(call.input),
+      doubtful: doubtful || isUnusual(call.input) || script.words.some(isLooseUrl),
     });
   });
   const ruling = strictest(rulings);
