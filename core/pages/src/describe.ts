@@ -1,6 +1,9 @@
 import type { Approval } from "@claudeway/ports";
 import { spellHidden } from "./shown.js";
 
+/** The CLI's own tools that name a file. Other tools' arguments may mean anything, also when they are false. */
+const FILE_TOOLS: readonly string[] = ["Read", "Edit", "Write", "MultiEdit", "NotebookEdit"];
+
 /**
  * What a channel must show of a call before a person decides: a command, a path and its change as lines that begin with
  * - and +, a question with its options, or the whole input as JSON; then every other option of the call. If the shell
@@ -27,7 +30,7 @@ function describeInput(tool: string, input: Approval["input"]): string {
     return withOptions([input["command"]], options);
   }
   const name = ["file_path", "notebook_path"].find((one) => typeof input[one] === "string");
-  if (name === undefined) return JSON.stringify(input, null, 2);
+  if (name === undefined || !FILE_TOOLS.includes(tool)) return JSON.stringify(input, null, 2);
   const { [name]: file, ...change } = input;
   return describeChange(String(file), change);
 }

@@ -33,6 +33,13 @@ describe("the description of a call", () => {
     expect(describeCall({ tool: "mcp__x__y", input: { a: [1] } })).to.equal('{\n  "a": [\n    1\n  ]\n}');
   });
 
+  it("is the whole input of a tool that is not the CLI's own, also if it names a file", () => {
+    for (const name of ["file_path", "notebook_path"]) {
+      const input = { [name]: "/data", dry_run: false, backup: false, content: "x" };
+      expect(describeCall({ tool: "mcp__x__y", input })).to.equal(JSON.stringify(input, null, 2));
+    }
+  });
+
   it("hides nothing", () => {
     expect(describeCall({ tool: "Bash", input: { command: "ls \u202e# fr- mr" } })).to.equal(
       "ls ⟨U+202E⟩# fr- mr",
