@@ -57,6 +57,24 @@ describe("the display of a call", () => {
     expect(spellHidden(text)).to.equal(text);
   });
 
+  for (const [what, text, shown] of [
+    ["Cyrillic", "./de\u0440loy.sh", "./de⟨U+0440⟩loy.sh"],
+    ["Greek", "cat \u03bfut.txt", "cat ⟨U+03BF⟩ut.txt"],
+    ["full-width", "\uff43url x", "⟨U+FF43⟩url x"],
+    ["mathematical", "g\u{1d422}t", "g⟨U+1D422⟩t"],
+    ["phonetic", "\u0261it push", "⟨U+0261⟩it push"],
+    ["with an accent of its own", "o\u0301\u0441", "o\u0301⟨U+0441⟩"],
+  ] as const) {
+    it(`spells out letters that look Latin among Latin ones: ${what}`, () => {
+      expect(spellHidden(text)).to.equal(shown);
+    });
+  }
+
+  it("keeps words of other scripts unchanged", () => {
+    const text = "cat отчёт.txt 'Δοκιμή' ｆｕｌｌ 5 μ, привет_world, µs, naïve";
+    expect(spellHidden(text)).to.equal(text);
+  });
+
   it("cuts long input, and says how much and of what", () => {
     const command = `start${"x".repeat(10_000)}the end`;
     const { text, length, sha256 } = showInput({ command });

@@ -6,21 +6,13 @@ const FILE_TOOLS: readonly string[] = ["Read", "Edit", "Write", "MultiEdit", "No
 
 /**
  * What a channel must show of a call before a person decides: a command, a path and its change as lines that begin with
- * - and +, a question with its options, or the whole input as JSON; then every other option of the call. If the shell
- * is not in the turn's working directory, its directory comes first. The result is plain text, uncut, with hidden
- * characters spelled out. The channel cuts and escapes it.
+ * - and +, a question with its options, or the whole input as JSON; then every other option of the call. The result is
+ * plain text, uncut, with hidden characters and look-alikes spelled out. All of it is the model's: what the channel adds,
+ * such as the shell's directory, must look different. The channel cuts and escapes it.
  */
-export function describeCall(
-  call: Pick<Approval, "tool" | "input"> & Partial<Pick<Approval, "workdir" | "cwd">>,
-): string {
+export function describeCall(call: Pick<Approval, "tool" | "input">): string {
   const { tool, input } = call;
-  if (tool === "AskUserQuestion") return spellHidden(describeQuestions(input));
-  return spellHidden([...elsewhere(call), describeInput(tool, input)].join("\n"));
-}
-
-/** Names the shell's directory if it differs: the same command does something else in another directory. */
-function elsewhere({ workdir, cwd }: Partial<Pick<Approval, "workdir" | "cwd">>): string[] {
-  return cwd === undefined || workdir === undefined || cwd === workdir ? [] : [`in ${cwd}:`];
+  return spellHidden(tool === "AskUserQuestion" ? describeQuestions(input) : describeInput(tool, input));
 }
 
 function describeInput(tool: string, input: Approval["input"]): string {

@@ -23,6 +23,11 @@ const TAIL = 1000;
 const HIDDEN =
   /(?![\t\n])[\p{C}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Z}|[\u115f\u1160\u3164\uffa0]/gu;
 
+const WORD = /[\p{L}\p{M}\p{N}]+/gu;
+// Letters of scripts that have look-alikes of Latin ones; full-width, mathematical and other forms of Latin letters.
+const LOOK_ALIKE =
+  /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}\u0250-\u02af\u2100-\u214f\uff21-\uff3a\uff41-\uff5a\u{1d400}-\u{1d7cb}]/gu;
+
 /**
  * Shows an input line by line as `name: value`: strings verbatim, everything else as JSON. No value can hide another by
  * its length, or pass its own lines off as other values: texts of several lines are indented.
@@ -49,9 +54,17 @@ export function showText(whole: string, longest = LONGEST): ShownInput {
   return { text, length: whole.length, sha256 };
 }
 
-/** Spells out characters that are invisible, or that change how their neighbours are displayed. */
+/**
+ * Spells out characters that are invisible, or that change how their neighbours are displayed, and letters among ASCII
+ * ones that look like these: another file than the one that a reader sees.
+ */
 export function spellHidden(text: string): string {
-  return text.replace(HIDDEN, (char) => `⟨U+${codeOf(char)}⟩`);
+  const spelled = text.replace(HIDDEN, spell);
+  return spelled.replace(WORD, (word) => (/[A-Za-z]/.test(word) ? word.replace(LOOK_ALIKE, spell) : word));
+}
+
+function spell(char: string): string {
+  return `⟨U+${codeOf(char)}⟩`;
 }
 
 export function escapeHtml(text: string): string {

@@ -30,6 +30,7 @@ export function toMessage(news: News, decideAt?: DecideAt, lost = 0): Message {
   return message(summaryOf(news), [
     ...lossBlocks(lost),
     header(`${news.symbol} ${news.title}`),
+    ...(news.where === undefined ? [] : [section(`*${inline(news.where, MAX_FACT)}*`)]),
     ...(news.detail === undefined || news.detail === "" ? [] : [preformatted(news.detail)]),
     context(news.facts.map(([name, value]) => `${name} \`${code(value)}\``).join("  ·  ")),
     ...(decideAt === undefined ? [] : decideBlocks(decideAt)),

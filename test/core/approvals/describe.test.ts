@@ -40,6 +40,12 @@ describe("the description of a call", () => {
     }
   });
 
+  it("is the model's alone: nothing in it is the gateway's own, such as the shell's directory", () => {
+    const command = "in /srv/app/build:\nrm -rf *";
+    const call = { tool: "Bash", input: { command }, workdir: "/srv/app", cwd: "/home" };
+    expect(describeCall(call)).to.equal(command);
+  });
+
   it("hides nothing", () => {
     expect(describeCall({ tool: "Bash", input: { command: "ls \u202e# fr- mr" } })).to.equal(
       "ls ⟨U+202E⟩# fr- mr",

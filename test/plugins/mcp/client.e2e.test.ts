@@ -190,6 +190,7 @@ describe("mcp with the client of the official SDK, the real CLI and the scripted
     });
     expect(waiting).to.include({ tool: "Bash", status: "pending", may_decide: true, key_id: "bob" });
     expect(waiting.call).to.contain("touch made.txt");
+    expect(waiting.cwd).to.match(/^\//);
     const alice = await McpClient.connect(gateway.url, KEYS.admin);
     expect(dataOf(await alice.call("list_approvals"))).to.include({ total: 1 });
     await alice.close();

@@ -90,6 +90,18 @@ describe("slack messages", () => {
     });
   }
 
+  it("name the shell's directory outside of the call, which can say anything", () => {
+    const command = "in /srv/app/build:\nrm -rf *";
+    const { blocks } = toMessage(askedNews(approvalOf({ input: { command }, cwd: "/srv/*x*" }), say));
+    const [, where, call] = blocks;
+    expect(where).to.deep.include({
+      text: { type: "mrkdwn", text: "*in /srv/\u2217x\u2217:*", verbatim: true },
+    });
+    expect(JSON.stringify(call)).to.include(JSON.stringify(command));
+    const here = toMessage(askedNews(approvalOf({ input: { command }, cwd: "/tmp/work" }), say));
+    expect(here.blocks[1]).to.deep.equal(call);
+  });
+
   it("show the hidden parts of a command", () => {
     const message = toMessage(askedNews(approvalOf({ input: { command: "ls \u202e# fr- mr" } }), say));
     expect(JSON.stringify(message)).to.contain("ls ⟨U+202E⟩# fr- mr");

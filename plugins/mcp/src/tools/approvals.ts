@@ -72,7 +72,8 @@ export function approvalTools(approvals: Approvals, mode: "decide" | "list" | "o
 }
 
 function viewOf(approval: Approval, { keyId, admin }: Call["caller"]) {
-  const { id, sessionId, turnId, tool, input, status, parked, askedAt, expiresAt, deciders } = approval;
+  const { id, sessionId, turnId, tool, input, workdir, cwd = workdir } = approval;
+  const { status, parked, askedAt, expiresAt, deciders } = approval;
   const channels = [...(admin ? ["admin"] : []), ...(approval.keyId === keyId ? ["key"] : [])];
   return {
     approval_id: id,
@@ -82,6 +83,7 @@ function viewOf(approval: Approval, { keyId, admin }: Call["caller"]) {
     tool,
     input,
     call: describeCall(approval),
+    cwd,
     status,
     parked,
     may_decide:

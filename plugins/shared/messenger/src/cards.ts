@@ -1,5 +1,6 @@
 import { type Approval, describeCall, spellHidden } from "@claudeway/core";
 import type { Button, Buttons, Message } from "./messenger.js";
+import { whereOf } from "./news.js";
 import { type Question, questionsOf } from "./questions.js";
 import { bold, italic, plain, type Span } from "./spans.js";
 import { clip, type Sizes, sendable } from "./split.js";
@@ -34,6 +35,7 @@ export function callCard(approval: Approval, options: CardOptions): Message {
   const { say, verdict, sizes } = options;
   const spans = lines([
     [plain("🔐 "), bold(line(say("mayUse", { tool: approval.tool }), MAX_NAME, sizes))],
+    ...whereLines(approval, options),
     callSpans(approval, MAX_CALL, options),
     [italic(line(`${approval.keyId} · ${approval.cwd ?? approval.workdir}`, MAX_OPTION, sizes))],
     ...verdictLines(options),
@@ -104,6 +106,11 @@ function optionLines({ options }: Question, sizes: Sizes): Span[][] {
       bold(line(label, MAX_BUTTON, sizes)),
       plain(`: ${line(description, 120, sizes)}`),
     ]);
+}
+
+function whereLines(approval: Approval, { sizes }: CardOptions): Span[][] {
+  const where = whereOf(approval);
+  return where === undefined ? [] : [[bold(line(where, MAX_OPTION, sizes))]];
 }
 
 function callSpans(

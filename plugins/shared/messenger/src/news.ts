@@ -23,6 +23,8 @@ export interface News {
   readonly facts: readonly (readonly [name: string, value: string])[];
   /** Shown verbatim, in its own block. */
   readonly detail?: string;
+  /** A line above that block. */
+  readonly where?: string | undefined;
   /** Set for a pending decision. */
   readonly approvalId?: string;
 }
@@ -111,6 +113,7 @@ export function askedNews(approval: Approval, say: Say): News {
     title: approval.kind === "question" ? say("asks") : say("mayUse", { tool: approval.tool }),
     facts: approvalFacts(approval),
     detail: describeCall(approval),
+    where: whereOf(approval),
     approvalId: approval.id,
   };
 }
@@ -132,6 +135,11 @@ export function verdictOf({ status, decision, kind }: Approval, say: Say, channe
   if (status === "denied") return `❌ ${say("deniedBy", { who })}`;
   if (kind === "question") return `✅ ${say("answeredBy", { who })}`;
   return `✅ ${say(decision.scope === "session" ? "approvedSessionBy" : "approvedBy", { who })}`;
+}
+
+/** Names the shell's directory if it differs: the same command does something else in another directory. */
+export function whereOf({ kind, workdir, cwd = workdir }: Approval): string | undefined {
+  return kind === "question" || cwd === workdir ? undefined : `in ${cwd}:`;
 }
 
 function approvalFacts({ keyId, sessionId, expiresAt }: Approval): News["facts"] {
