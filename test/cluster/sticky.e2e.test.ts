@@ -10,7 +10,7 @@ import { pypiProgram } from "../docs/pypi-program.js";
 import { listeningPort } from "../e2e/address.js";
 import { eventually } from "../e2e/poll.js";
 import { type RunningProxy, runProxy, startProxy } from "../e2e/proxy-kit.js";
-import { ask } from "../e2e/proxy-requests.js";
+import { ask, expectNotBegun, expectUnknown, type Received } from "../e2e/proxy-requests.js";
 import { freePort } from "../free-port.js";
 import { temporaryFolder } from "../temporary.js";
 
@@ -95,15 +95,17 @@ for (const name of ["nginx", "caddy", "envoy"] as const) {
       await eventually("both again", async () => new Set(await answers(() => "/models")).size === 2);
     });
 
-    async function get(path: string, body?: string): Promise<{ status: number; name: string }> {
+    async function get(path: string, body?: string): Promise<Received & { readonly name: string }> {
       const { certificate } = proxy;
       if (certificate !== undefined) {
         const running = { ...proxy, certificate, log: () => "" };
-        const { status, text } = await ask(running, path, body === undefined ? {} : { body });
-        return { status, name: nameIn(text) };
+        const answer = await ask(running, path, body === undefined ? {} : { body });
+        return { ...answer, name: nameIn(answer.text) };
       }
       const response = await fetch(proxy.url + path, body === undefined ? {} : { method: "POST", body });
-      return { status: response.status, name: nameIn(await response.text()) };
+      const { status, headers } = response;
+      const text = await response.text();
+      return { status, headers: Object.fromEntries(headers), text, name: nameIn(text) };
     }
 
     /** Who answers each of so many requests. */
@@ -130,14 +132,18 @@ for (const name of ["nginx", "caddy", "envoy"] as const) {
       expect([...new Set(names)]).to.deep.equal(["two"]);
     });
 
-    it("never sends a prompt twice that a gateway has received", async () => {
+    it("never sends a prompt twice that a gateway has received, and says that it may have run", async () => {
       for (const node of nodes) {
         node.breaks = true;
         node.received.length = 0;
       }
-      const { status } = await get(`/session/${randomUUID()}`, "{}");
-      expect(status).to.equal(503);
+      expectUnknown(await get(`/session/${randomUUID()}`, "{}"));
       expect(nodes.flatMap((node) => node.received)).to.have.lengthOf(1);
+    });
+
+    it("lets a client repeat a prompt that no gateway can have received", async () => {
+      for (const node of nodes) await node.close();
+      expectNotBegun(await get(`/session/${randomUUID()}`, "{}"));
     });
   });
 }

@@ -22,6 +22,8 @@ export interface ProxyOptions {
   readonly secondPort?: number;
   /** Where the gateway is to be found on the proxy's host: `/` or, say, `/claude/`. */
   readonly path?: string;
+  /** How long nginx waits for the gateway's answer, in seconds, instead of the file's more than a day. */
+  readonly waitSecs?: number;
 }
 
 /** A proxy that runs with the file that is shipped, with other names, ports and folders. */
@@ -79,16 +81,16 @@ function shippedFor(name: string, { gatewayPort, secondPort }: ProxyOptions): st
 }
 
 async function nginx(options: ProxyOptions, port: number) {
-  const { dir, gatewayPort, path = "/" } = options;
+  const { dir, gatewayPort, path = "/", waitSecs } = options;
   const site = shippedFor("nginx.conf", options)
     .replace(/(?<=^ *)listen 443 ssl/m, `listen 127.0.0.1:${port} ssl`)
     .replace("claude.example.com;", "localhost;")
     .replace("/etc/ssl/claude.example.com.pem", join(dir, "cert.pem"))
     .replace("/etc/ssl/private/claude.example.com.key", join(dir, "key.pem"))
     .replace("location / {", `location ${path} {`)
-    .replace(
-      `http://127.0.0.1:${gatewayPort};`,
-      `http://127.0.0.1:${gatewayPort}${path === "/" ? "" : "/"};`,
+    .replace(`http://127.0.0.1:${gatewayPort};`, `http://127.0.0.1:${gatewayPort}${path === "/" ? "" : "/"};`)
+    .replaceAll(/(?<=proxy_read_timeout )\d+s/g, (shipped) =>
+      waitSecs === undefined ? shipped : `${waitSecs}s`,
     );
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `${kind}_temp_path ${join(dir, kind)};`,
@@ -122,7 +124,7 @@ async function caddy(options: ProxyOptions, port: number) {
   const site =
     path === "/"
       ? shipped
-      : shipped.replace(/^\t(reverse_proxy .*)$/m, `\thandle_path ${path}* {\n\t\t$1\n\t}`);
+      : shipped.replace(/^\treverse_proxy [\s\S]*?\n\t}$/m, `\thandle_path ${path}* {\n$&\n\t}`);
   const file = join(dir, "Caddyfile");
   writeFileSync(file, `{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}\n${site}`);
   const program = await debianProgram({ names: ["caddy"], package: "caddy" });

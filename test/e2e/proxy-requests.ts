@@ -6,11 +6,15 @@ import { KEYS } from "./gateway.js";
 import { eventually } from "./poll.js";
 import type { RunningProxy } from "./proxy-kit.js";
 
-/** What came back, and when. */
-export interface Answer {
+/** What came back. */
+export interface Received {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly text: string;
+}
+
+/** The same, and when. */
+export interface Answer extends Received {
   /** When its first piece came, in ms since the request. */
   readonly firstMs: number;
   readonly lastMs: number;
@@ -30,10 +34,27 @@ export const task = (prompt: string) => ({
 });
 
 /** The JSON of an answer that has this status. */
-export function json({ status, headers, text }: Answer, expected: number): Record<string, unknown> {
+export function json({ status, headers, text }: Received, expected: number): Record<string, unknown> {
   expect(status, text).to.equal(expected);
   expect(headers["content-type"], text).to.match(/^application\/json/);
   return JSON.parse(text);
+}
+
+/** An answer of a proxy whose gateway may have received the prompt: a client must not simply repeat it. */
+export function expectUnknown(answer: Received): void {
+  const { code, error } = json(answer, 502);
+  expect(code).to.equal("BAD_GATEWAY");
+  expect(error).to.contain("a turn may have run").and.contain("GET /tasks").and.contain("Idempotency-Key");
+  expect(answer.headers["retry-after"]).to.equal(undefined);
+  // The clients of OpenAI and Anthropic repeat a 502 otherwise.
+  expect(answer.headers["x-should-retry"]).to.equal("false");
+}
+
+/** An answer of a proxy that reached no gateway: the client may repeat its prompt. */
+export function expectNotBegun(answer: Received): void {
+  expect(json(answer, 503)["code"]).to.equal("UNAVAILABLE");
+  expect(answer.headers["retry-after"]).to.equal("5");
+  expect(answer.headers["x-should-retry"]).to.equal(undefined);
 }
 
 /** Sends a request over HTTP/2. */
