@@ -155,8 +155,9 @@ describe("claudeway backup", () => {
     ["[cluster] url", [...CLUSTER, `secret = "${"s".repeat(16)}"`, POSTGRES]],
   ];
   for (const [setting, lines] of SETTINGS) {
-    it(`refuses a ledger that ${setting} says is in PostgreSQL`, async () => {
+    it(`refuses a ledger that ${setting} says is in PostgreSQL, and restores none where it is`, async () => {
       writeFileSync(at("postgres.toml"), lines.join("\n"));
+      expect((await run("backup", `of-${setting}.sqlite`)).code).to.equal(0);
       const env = { CLAUDE_WORKDIR: gateway.workdir, WRAPPER_KEYS: undefined };
       const args = ["backup", "postgres.sqlite", "--config", "postgres.toml"];
       const { code, stdout, stderr } = await runToEnd(args, gateway.dir, env);
@@ -166,8 +167,42 @@ describe("claudeway backup", () => {
         stderr: "claudeway: backup: the ledger is in PostgreSQL: back it up with pg_dump\n",
       });
       expect(existsSync(at("postgres.sqlite"))).to.equal(false);
+      const back = ["restore", `of-${setting}.sqlite`, "--data-dir", "unused", "--config", "postgres.toml"];
+      expect(await runToEnd(back, gateway.dir, env)).to.include({
+        code: 1,
+        stdout: "",
+        stderr: "claudeway: restore: the ledger is in PostgreSQL: restore it with pg_restore\n",
+      });
+      expect(existsSync(at("unused"))).to.equal(false);
     });
   }
+
+  it("leaves nothing of a restore that failed, which can be repeated then", async () => {
+    await run("backup", "mended.sqlite");
+    const change = async (sql: string) => {
+      const { DatabaseSync } = await loadSqlite();
+      const copy = new DatabaseSync(at("mended.sqlite"));
+      copy.exec(sql);
+      copy.close();
+    };
+    // The last one by name: others are kept before it.
+    await change("INSERT INTO backup_file VALUES ('plugins/z/../z', x'01'), ('plugins/a/b/c', x'01')");
+    mkdirSync(at("volume"));
+    for (const folder of ["failed", "volume"]) {
+      const existed = existsSync(at(folder));
+      const { code, stderr } = await run("restore", "mended.sqlite", "--data-dir", folder);
+      expect({ code, stderr }).to.deep.equal({
+        code: 1,
+        stderr: 'claudeway: restore: the backup contains an unexpected file: "plugins/z/../z"\n',
+      });
+      expect(existsSync(at(folder)), folder).to.equal(existed);
+      expect(existed ? readdirSync(at(folder)) : []).to.deep.equal([]);
+    }
+    await change("DELETE FROM backup_file WHERE path LIKE '%..%'");
+    for (const folder of ["failed", "volume"])
+      expect((await run("restore", "mended.sqlite", "--data-dir", folder)).code).to.equal(0);
+    expect(existsSync(at("volume", "plugins/a/b/c"))).to.equal(true);
+  });
 
   it("writes no file outside the data folder", async () => {
     await run("backup", "evil.sqlite");

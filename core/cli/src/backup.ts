@@ -1,8 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, posix, relative, resolve } from "node:path";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import { makeFolder } from "@claudeway/core/host";
 import { LEDGER_FILE, readBackup, type StoredFile, writeBackup } from "@claudeway/ledger-sqlite";
+import { databaseUrl } from "./database-url.js";
 
 /** The key that signs links; without it, links that were already sent would no longer open. */
 const LINK_KEY = "link-key";
@@ -17,7 +27,7 @@ const MAX_FILE = 256 * 1024 * 1024;
  * line to print.
  */
 export async function backup({ config, args: [name = ""] }: LoadedConfig, cwd: string): Promise<string> {
-  if ((config.cluster?.url ?? config.ledger_url) !== undefined)
+  if (databaseUrl(config) !== undefined)
     throw new ConfigError("backup: the ledger is in PostgreSQL: back it up with pg_dump");
   const target = resolve(cwd, name);
   if (existsSync(target)) throw new ConfigError(`backup: ${name} already exists; name a new file`);
@@ -28,26 +38,54 @@ export async function backup({ config, args: [name = ""] }: LoadedConfig, cwd: s
   return `${name}: wrote the ledger and ${files.length} other ${files.length === 1 ? "file" : "files"}, ${size} bytes\n`;
 }
 
-/** `claudeway restore <file>`: creates a data folder from a backup. Returns the line to print. */
+/** `claudeway restore <file>`: creates a data folder from a backup, or leaves it as it was. Returns the line to print. */
 export async function restore({ config, args: [name = ""] }: LoadedConfig, cwd: string): Promise<string> {
   const { data_dir: dataDir } = config;
+  if (databaseUrl(config) !== undefined)
+    throw new ConfigError("restore: the ledger is in PostgreSQL: restore it with pg_restore");
   const source = resolve(cwd, name);
   if (!existsSync(source)) throw new ConfigError(`restore: file not found: ${name}`);
   if (existsSync(dataDir) && readdirSync(dataDir).length > 0) {
     throw new ConfigError(`restore: ${dataDir} must be empty; move its content away first`);
   }
-  makeFolder(dataDir);
-  await readBackup(source, join(dataDir, LEDGER_FILE), (file) => keep(dataDir, file));
+  const existed = existsSync(dataDir);
+  const kept: string[] = [];
+  try {
+    makeFolder(dataDir);
+    await readBackup(source, join(dataDir, LEDGER_FILE), (file) => kept.push(keep(dataDir, file)));
+  } catch (error) {
+    // A start would take what is left for a data folder, and another restore would not.
+    for (const file of kept) removeWithFolders(file, dataDir);
+    if (!existed) removeIfEmpty(dataDir);
+    throw error;
+  }
   return `${dataDir}: restored from ${name}\n`;
 }
 
-function keep(dataDir: string, { path, content }: StoredFile): void {
+/** Writes a file of a backup, or nothing of it. Returns its path. */
+function keep(dataDir: string, { path, content }: StoredFile): string {
   if (!RESTORED.test(path) || posix.normalize(path) !== path) {
     throw new ConfigError(`restore: the backup contains an unexpected file: ${JSON.stringify(path)}`);
   }
   const target = join(dataDir, path);
   mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-  writeFileSync(target, content, { mode: 0o600, flag: "wx" });
+  try {
+    writeFileSync(target, content, { mode: 0o600, flag: "wx" });
+    return target;
+  } catch (error) {
+    removeWithFolders(target, dataDir);
+    throw error;
+  }
+}
+
+/** Removes a file, and the folders below `top` that are empty then. */
+function removeWithFolders(file: string, top: string): void {
+  rmSync(file, { force: true });
+  for (let folder = dirname(file); folder !== top; folder = dirname(folder)) removeIfEmpty(folder);
+}
+
+function removeIfEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 /** The files of a data folder, apart from the ledger, that a restored one needs. */

@@ -16,6 +16,7 @@ import {
 import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
 import { type CheckedPlugin, describeFault, Kernel, runPluginCheck } from "@claudeway/kernel";
 import { ledgerHolder } from "@claudeway/ledger-sqlite";
+import { databaseUrl } from "./database-url.js";
 import { pluginWarnings } from "./plugin-warnings.js";
 import { listensOn } from "./port-owner.js";
 import { sharedLogins } from "./shared-logins.js";
@@ -40,6 +41,7 @@ export async function checkAll(
   const secrets = new KnownSecrets(loaded);
   const plugins = checkPlugins(loaded, secrets, cwd);
   plugins.catch(() => undefined);
+  const database = databaseUrl(loaded.config);
   const checks: readonly (readonly [string, () => Promise<string> | string])[] = [
     ["configuration", () => file ?? "no file; flags and variables only"],
     ["keys", () => describeKeys(loaded)],
@@ -52,7 +54,7 @@ export async function checkAll(
     ],
     ["permissions", async () => describePermissions(loaded, env, await plugins.catch(() => []))],
     ...foldersOf(loaded).map((folder) => [folder.name, () => describeFolder(folder)] as const),
-    ...databaseOf(loaded).map((url) => ["ledger", () => describeDatabase(url)] as const),
+    ...(database === undefined ? [] : [["ledger", () => describeDatabase(database)] as const]),
     ["port", () => checkPort(loaded)],
   ];
   const lines: CheckLine[] = [];
@@ -77,12 +79,6 @@ async function askPlugins(
   const paths = pathsOf(loaded);
   const found = await Promise.all(plugins.map((one) => runPluginCheck(one, paths, PLUGIN_CHECK_MS)));
   return found.flat().map((line) => ({ ...line, text: secrets.redact(line.text) }));
-}
-
-/** The URL of the ledger's database, if it is in one: a cluster may name it in its own section. */
-function databaseOf({ config: { cluster, ledger_url: own } }: LoadedConfig): readonly string[] {
-  const url = cluster?.url ?? own;
-  return url === undefined ? [] : [url];
 }
 
 async function describeDatabase(url: string): Promise<string> {
