@@ -1,4 +1,13 @@
-import { closeSync, copyFileSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  rmSync,
+} from "node:fs";
 import { integer, type Row, text } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import { Database } from "./database.js";
@@ -34,8 +43,7 @@ export async function writeBackup(
     await copyLedger(ledger, made);
     await addFiles(made, files);
     sync(made);
-    // Unlike a rename, a link never replaces a file.
-    linkSync(made, target);
+    putInPlace(made, target);
   } finally {
     rmSync(made, { force: true });
   }
@@ -62,7 +70,7 @@ export async function readBackup(
       copy.close();
     }
     sync(made);
-    linkSync(made, ledger);
+    putInPlace(made, ledger);
   } finally {
     rmSync(made, { force: true });
   }
@@ -116,6 +124,21 @@ function fileOf(row: Row): StoredFile {
   const { content } = row;
   if (!(content instanceof Uint8Array)) throw new LedgerError("a file in the backup must have content");
   return { path: text(row, "path"), content };
+}
+
+/** What file systems without hard links (CIFS, exFAT, many in user space) answer to one. */
+const NO_LINKS: ReadonlySet<unknown> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+/** Gives a complete file its name. Unlike a rename, this never replaces a file. */
+function putInPlace(made: string, target: string): void {
+  try {
+    linkSync(made, target);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && NO_LINKS.has(error.code))) throw error;
+    // Node removes what it has written if it can't copy all of it.
+    copyFileSync(made, target, constants.COPYFILE_EXCL);
+    sync(target);
+  }
 }
 
 function sync(path: string): void {
