@@ -18,6 +18,8 @@ interface CommandForm {
   readonly argument?: string;
   /** What the argument is, for error messages. */
   readonly meaning?: string;
+  /** The values that the argument may have, if not any. */
+  readonly values?: readonly string[];
   /** A few words for the list of commands, which has two lines for all of them; may be empty. */
   readonly summary?: string;
   /** What it does, in a sentence. */
@@ -56,6 +58,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
   "copy-ledger": {
     argument: "<postgres|sqlite>",
     meaning: "the ledger to write, postgres or sqlite",
+    values: ["postgres", "sqlite"],
     summary: "",
     help: "Copies the ledger of the data folder to LEDGER_URL, or back. The gateway must be stopped.",
   },
@@ -71,8 +74,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
 };
 
 /**
- * Finds the command and its arguments. `others` are the commands of plugins. With `help`, the number of arguments is not
- * checked.
+ * Finds the command and its arguments. `others` are the commands of plugins. With `help`, the arguments are not checked.
  */
 export function findCommand(
   words: readonly string[],
@@ -81,10 +83,13 @@ export function findCommand(
 ): { readonly command: CommandName; readonly args: readonly string[] } {
   const [word = "serve", ...args] = words;
   if (!isCommand(word)) throw new ConfigError(explainCommand(word, others));
-  const { argument, meaning } = COMMANDS[word];
-  if (help || args.length === (argument === undefined ? 0 : 1)) return { command: word, args };
+  const { argument, meaning, values } = COMMANDS[word];
+  const count = argument === undefined ? 0 : 1;
+  const isValid = args.length === count && args.every((arg) => values?.includes(arg) ?? true);
+  if (help || isValid) return { command: word, args };
   const allowed = argument === undefined ? "no arguments" : `one argument, ${meaning}`;
-  throw new ConfigError(`${word} must have ${allowed}; got ${args.length}`);
+  const got = args.length === count ? JSON.stringify(args[0]) : args.length;
+  throw new ConfigError(`${word} must have ${allowed}; got ${got}`);
 }
 
 /** Whether the gateway itself has the command. */

@@ -49,8 +49,6 @@ export interface Print {
 export interface StandaloneCommand {
   readonly command: "init" | "create-plugin";
   readonly args: readonly string[];
-  /** No questions on the terminal. */
-  readonly force: boolean;
   /** The value of `--config` or `CLAUDEWAY_CONFIG`. */
   readonly file: string | undefined;
 }
@@ -104,8 +102,10 @@ export function loadConfig(sources: Sources): LoadedConfig | StandaloneCommand |
     return { command: "print", text: helpText(given, additions) };
   }
   if (commandLine.version) return { command: "print", text: versionText() };
+  if (command === "init" && commandLine.force)
+    throw new ConfigError("init: asks questions, so --force is not allowed");
   if (command === "init" || command === "create-plugin") {
-    return { command, args, force: commandLine.force, file: file?.path };
+    return { command, args, file: file?.path };
   }
   const own = () => pluginValues(given.pluginSettings, additions, { env: sources.env, enabled });
   return { command, args, pluginCommand, pluginProblems: problems, ...loadSettings(given, sources, own) };
@@ -288,7 +288,16 @@ function listSecrets(
 function passwordsIn(url: string): string[] {
   if (!URL.canParse(url)) return [];
   const { password } = new URL(url);
-  return [password, decodeURIComponent(password)];
+  return [password, decoded(password)];
+}
+
+/** The driver accepts percent signs that stand for themselves. */
+function decoded(password: string): string {
+  try {
+    return decodeURIComponent(password.replaceAll(/%(?![0-9a-f]{2})/gi, "%25"));
+  } catch {
+    return password;
+  }
 }
 
 /** Finds variables that contain a secret: `--keys "$MY_KEYS"` leaves the keys in one whose name is not configured. */

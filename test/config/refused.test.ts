@@ -62,6 +62,16 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
     { argv: ["fly"] },
     'unknown command "fly"; known commands: serve, check, init, create-plugin, backup, restore, copy-ledger, login, nodes',
   ],
+  [
+    "an unknown ledger to copy to",
+    { argv: ["copy-ledger", "mysql"] },
+    'copy-ledger must have one argument, the ledger to write, postgres or sqlite; got "mysql"',
+  ],
+  [
+    "a setup without questions",
+    { argv: ["init", "--force"] },
+    "init: asks questions, so --force is not allowed",
+  ],
   ["too many arguments", { argv: ["check", "a", "b"] }, "check must have no arguments; got 2"],
   [
     "a missing argument",

@@ -81,6 +81,15 @@ describe("a gateway without keys, and without a terminal", () => {
   });
 });
 
+describe("a command with an invalid command line", () => {
+  for (const args of [["copy-ledger", "mysql"], ["init", "--force"], ["backup"], ["check", "x"]]) {
+    it(`exits with status 78: ${args.join(" ")}`, async () => {
+      const { code, stdout, stderr } = await runToEnd(args, tmpdir());
+      expect({ code, stdout }, stderr).to.deep.equal({ code: 78, stdout: "" });
+    });
+  }
+});
+
 describe("claudeway login", () => {
   let gateway: TestGateway;
   before(async () => {
@@ -110,6 +119,8 @@ exit 3
       stdout: "auth login in /somewhere/claude, keys: none\n",
       stderr: "",
     });
+    // A compose file passes on `${ANTHROPIC_API_KEY:-}`.
+    expect((await runToEnd(["login"], gateway.dir, { ...env, ANTHROPIC_API_KEY: "" })).stderr).to.equal("");
     const { stderr } = await runToEnd(["login"], gateway.dir, { ...env, ANTHROPIC_API_KEY: "sk-ant-x" });
     expect(stderr).to.equal("claudeway: ANTHROPIC_API_KEY is set and overrides a login\n");
   });

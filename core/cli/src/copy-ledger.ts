@@ -8,10 +8,6 @@ import { openSqliteCopy } from "@claudeway/ledger-sqlite";
  */
 export async function copyLedgerTo({ config, args: [target = ""] }: LoadedConfig): Promise<string> {
   const { data_dir: dataDir, ledger_url: url } = config;
-  if (target !== "postgres" && target !== "sqlite")
-    throw new ConfigError(
-      `copy-ledger: the ledger to write must be postgres or sqlite, got ${JSON.stringify(target)}`,
-    );
   if (url === undefined)
     throw new ConfigError("copy-ledger: ledger_url must be set, in the environment (LEDGER_URL) or the file");
   const { openPostgresCopy } = await import("@claudeway/ledger-postgres");

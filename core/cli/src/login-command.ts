@@ -12,7 +12,8 @@ export async function logIn(loaded: LoadedConfig, env: NodeJS.ProcessEnv): Promi
   const { config, origins } = loaded;
   const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
   const given = childEnvironment(env, new KnownSecrets(loaded));
-  if (given["ANTHROPIC_API_KEY"] !== undefined) {
+  // An empty variable is the same as none: a compose file passes on `${NAME:-}`.
+  if ((given["ANTHROPIC_API_KEY"] ?? "") !== "") {
     process.stderr.write("claudeway: ANTHROPIC_API_KEY is set and overrides a login\n");
   }
   const child = spawn(path, ["auth", "login"], { env: given, stdio: "inherit" });

@@ -32,12 +32,7 @@ export function isFirstRun({ file, force, plugins }: LoadedConfig): boolean {
 }
 
 /** `claudeway init`. Rejects with `SetupCancelled` on Ctrl-C, without writing anything. */
-export async function init(
-  { file, force }: StandaloneCommand,
-  env: NodeJS.ProcessEnv,
-  cwd: string,
-): Promise<void> {
-  if (force) throw new ConfigError("init: asks questions, so --force is not allowed");
+export async function init({ file }: StandaloneCommand, env: NodeJS.ProcessEnv, cwd: string): Promise<void> {
   if (!hasTerminal()) throw new ConfigError("init: asks questions, so it must run on a terminal");
   await setUp({ cwd, file, hasKeys: env["WRAPPER_KEYS"] !== undefined });
 }
