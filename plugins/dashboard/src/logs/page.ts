@@ -2,6 +2,11 @@ import { Refusal } from "@claudeway/core";
 import type { LogEntry } from "./entries.js";
 
 /** The answer of `GET /logs`. */
+export interface LogAnswer extends LogPage {
+  /** The gateway's time before it read: a later request with it as `after` finds what was written since. */
+  readonly at: string;
+}
+
 export interface LogPage {
   readonly entries: readonly LogEntry[];
   readonly total: number;

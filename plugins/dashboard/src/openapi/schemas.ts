@@ -353,6 +353,7 @@ export const SCHEMAS: Part = named({
         type: ["string", "null"],
         description: "Send it as `before` to get older lines. Null on the last page.",
       },
+      at: { ...TIME, description: "The gateway's time. Send it as `after` to get what was written since." },
       folders: list(TEXT),
       missing: {
         ...list(TEXT),

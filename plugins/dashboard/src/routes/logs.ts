@@ -5,7 +5,7 @@ import { IN_LEDGER, KINDS, LEVELS } from "../logs/entries.js";
 import { logFolders } from "../logs/files.js";
 import { logsOfAll } from "../logs/of-all.js";
 import { logsOfLedger } from "../logs/of-ledger.js";
-import { fromCursor, type LogPage, toCursor } from "../logs/page.js";
+import { fromCursor, type LogAnswer, type LogPage, toCursor } from "../logs/page.js";
 import { type LogQuery, searchLogs } from "../logs/search.js";
 import { isOfPeer, type Peers } from "../peers.js";
 import { INSTANT, matching, oneOf, text, wholeNumber } from "../query.js";
@@ -26,20 +26,22 @@ export interface LogParts {
 export function logRoutes(router: Router, { control, ledger, peers }: LogParts): void {
   router.get("/logs", async (ctx) => {
     const query = queryOf(ctx);
+    const at = new Date().toISOString();
     const self = await peers.self();
     const files = (before: string | undefined) =>
       logsOfFiles(control, { ...query, ...(self !== undefined && { without: IN_LEDGER }) }, before);
-    if (self === undefined || isOfPeer(ctx)) ctx.body = await files(text(ctx, "before"));
-    else {
-      // Also while no other gateway is up: cursors must stay valid when one leaves or joins.
-      ctx.body = await logsOfAll({
-        ctx,
-        self,
-        peers,
-        files: isLedgerOnly(query) ? undefined : files,
-        ledger: query.kind === "request" ? undefined : (before) => logsOfLedger(ledger, query, before),
-      });
-    }
+    // In a cluster also while no other gateway is up: cursors must stay valid when one leaves or joins.
+    const page =
+      self === undefined || isOfPeer(ctx)
+        ? await files(text(ctx, "before"))
+        : await logsOfAll({
+            ctx,
+            self,
+            peers,
+            files: isLedgerOnly(query) ? undefined : files,
+            ledger: query.kind === "request" ? undefined : (before) => logsOfLedger(ledger, query, before),
+          });
+    ctx.body = { ...page, at } satisfies LogAnswer;
   });
 }
 

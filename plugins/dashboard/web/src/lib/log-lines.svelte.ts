@@ -1,5 +1,5 @@
 import { get, messageOf, queryOf } from "./api.js";
-import type { LogEntry, LogPage } from "./types.js";
+import type { LogAnswer, LogEntry } from "./types.js";
 
 export interface LogFilter {
   readonly key_id: string;
@@ -12,6 +12,8 @@ export interface LogFilter {
 /** Lines kept on the page. */
 const MAX_LINES = 5000;
 const PAGE = 200;
+/** Lines may be written a little later than the time that they have: so many ms are requested again, and known ones dropped. */
+const SLACK_MS = 10_000;
 
 /** Log lines, newest first. New lines are added on top; older ones are fetched on request. */
 export class LogLines {
@@ -25,59 +27,97 @@ export class LogLines {
   /** Gateways whose lines of requests are missing. */
   missing = $state.raw<readonly string[]>([]);
   #filter: LogFilter = { key_id: "", level: "", kind: "", search: "", date: "" };
+  /** The gateway's time when the newest lines were asked for; not set before they have come. */
+  #lookedAt: string | undefined;
+  /** Lines were written while others were fetched. */
+  #written = false;
 
   /** Starts over with another filter. */
   async show(filter: LogFilter): Promise<void> {
     this.#filter = filter;
-    this.entries = [];
-    this.before = null;
-    this.searchedBytes = 0;
-    await this.#add(null);
+    await this.#fetching(() => this.#begin());
   }
 
   older(): Promise<void> {
-    return this.#add(this.before);
+    return this.#fetching(() => this.#add(this.before));
   }
 
-  /** Fetches lines written since. */
+  /** Fetches lines written since, or does so when what is being fetched has come. */
   async newer(): Promise<void> {
-    if (this.busy) return;
-    const newest = this.entries[0];
-    if (newest === undefined) return this.#add(null);
-    const page = await this.#fetch({ after: slackBefore(newest.timestamp) });
-    if (page === undefined) return;
-    const known = new Set(this.entries.map(({ id }) => id));
-    // More were written than a page has: lines in between would be missing.
-    if (page.before !== null && !page.entries.some(({ id }) => known.has(id))) await this.show(this.#filter);
-    else this.entries = merged(this.entries, page.entries);
+    this.#written = this.busy;
+    const time = this.#lookedAt;
+    if (!this.busy) await this.#fetching(() => (time ? this.#since(time) : this.#begin()));
   }
 
-  /** Fetches the page before a cursor, or the newest one. */
-  async #add(before: string | null): Promise<void> {
+  /** Shows the newest lines only. */
+  async #begin(): Promise<void> {
+    this.entries = [];
+    this.before = null;
+    this.searchedBytes = 0;
+    this.#written = false;
+    this.#lookedAt = undefined;
+    const page = await this.#add(null);
+    if (page !== undefined) this.#lookedAt = page.at;
+  }
+
+  /** Fetches the page before a cursor, or the newest one. Undefined: another filter was chosen meanwhile. */
+  async #add(before: string | null): Promise<LogAnswer | undefined> {
     const page = await this.#fetch({ before });
-    if (page === undefined) return;
+    if (page === undefined) return undefined;
+    this.searchedBytes += page.read_bytes;
     this.entries = merged(this.entries, page.entries);
     this.before = page.before;
+    return page;
   }
 
-  /** Undefined: it failed, or another filter was chosen meanwhile. */
-  async #fetch(part: Readonly<Record<string, string | null>>): Promise<LogPage | undefined> {
+  /** Adds what was written after a time. The page's place among the older lines stays. */
+  async #since(time: string): Promise<void> {
+    const after = new Date(Date.parse(time) - SLACK_MS).toISOString();
+    const known = new Set(this.entries.map(({ id }) => id));
+    const found: LogEntry[] = [];
+    let lookedAt: string | undefined;
+    let before: string | null = null;
+    do {
+      const page = await this.#fetch({ after, before });
+      if (page === undefined) return;
+      lookedAt ??= page.at;
+      found.push(...page.entries);
+      before = page.entries.some(({ id }) => known.has(id)) ? null : page.before;
+      // More were written than a page has: without a filter, the newest are what counts.
+      if (before !== null && (!this.#isFiltered || found.length > MAX_LINES)) return this.#begin();
+    } while (before !== null);
+    this.entries = merged(this.entries, found);
+    this.#lookedAt = lookedAt;
+  }
+
+  get #isFiltered(): boolean {
+    const { date: _, ...filter } = this.#filter;
+    return Object.values(filter).some((value) => value !== "");
+  }
+
+  /** Undefined: another filter was chosen meanwhile. */
+  async #fetch(part: Readonly<Record<string, string | null>>): Promise<LogAnswer | undefined> {
     const filter = this.#filter;
+    const page = await get<LogAnswer>(`logs${queryOf({ ...filter, ...part, limit: PAGE })}`);
+    if (filter !== this.#filter) return undefined;
+    this.folders = page.folders;
+    this.missing = page.missing ?? [];
+    return page;
+  }
+
+  async #fetching(fetchAll: () => Promise<unknown>): Promise<void> {
+    const filter = this.#filter;
+    const isCurrent = () => filter === this.#filter;
     this.busy = true;
     try {
-      const page = await get<LogPage>(`logs${queryOf({ ...filter, ...part, limit: PAGE })}`);
-      if (filter !== this.#filter) return undefined;
-      this.folders = page.folders;
-      this.missing = page.missing ?? [];
-      this.searchedBytes += page.read_bytes;
-      this.error = "";
-      return page;
+      await fetchAll();
+      if (isCurrent()) this.error = "";
     } catch (error) {
-      if (filter === this.#filter) this.error = messageOf(error);
-      return undefined;
-    } finally {
-      if (filter === this.#filter) this.busy = false;
+      if (isCurrent()) this.error = messageOf(error);
     }
+    if (!isCurrent()) return;
+    this.busy = false;
+    if (this.#written) void this.newer();
   }
 }
 
@@ -87,9 +127,4 @@ function merged(known: readonly LogEntry[], found: readonly LogEntry[]): LogEntr
     a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : 0,
   );
   return entries.slice(0, MAX_LINES);
-}
-
-/** Lines with the same timestamp may arrive separately: the last seconds are requested again and duplicates dropped. */
-function slackBefore(timestamp: string): string {
-  return new Date(Date.parse(timestamp) - 5000).toISOString();
 }

@@ -13,7 +13,7 @@ export type {
 } from "@claudeway/core";
 export type { SubagentCall, TaskState, TurnWork } from "../../../dist/live/work.js";
 export type { LogEntry } from "../../../dist/logs/entries.js";
-export type { LogPage } from "../../../dist/logs/page.js";
+export type { LogAnswer } from "../../../dist/logs/page.js";
 export type { ApprovalContext } from "../../../dist/routes/approval-context.js";
 export type { ApprovalPage, ApprovalView as Approval, DecidedItem } from "../../../dist/routes/approvals.js";
 export type { Budget } from "../../../dist/routes/budgets.js";

@@ -1,0 +1,99 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import type { Browser } from "playwright-core";
+import { launchChromium } from "./chromium.js";
+import { logInAt, type Visit, visit } from "./dashboard-kit.js";
+import { KEYS, TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+
+const LONG = "hay ".repeat(256 * 1024);
+
+describe("the dashboard's log page", () => {
+  let browser: Browser;
+  let gateway: TestGateway;
+  let visited: Visit;
+  before(async () => {
+    browser = await launchChromium();
+    gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"] });
+    fill("bob", ["a needle", ...Array.from({ length: 110 }, () => LONG)]);
+    visited = await visit(browser, gateway);
+    await visited.go("logs?kind=approval");
+    await logInAt(visited);
+    await visited.page.getByRole("heading", { level: 1, name: "Logs" }).waitFor();
+  });
+  after(async () => {
+    await gateway.dispose();
+    await browser.close();
+  });
+  afterEach(() => expect(visited.trouble).to.deep.equal([]));
+
+  /** Writes lines of this month, oldest first. */
+  function fill(key: string, messages: readonly string[]): void {
+    const month = new Date().toISOString().slice(0, 7);
+    const start = Date.parse(`${month}-01T00:00:00.000Z`);
+    const lines = messages.map((message, n) =>
+      JSON.stringify({
+        timestamp: new Date(start + n).toISOString(),
+        level: "INFO",
+        key_id: key,
+        message,
+      }),
+    );
+    mkdirSync(join(gateway.logDir, key), { recursive: true });
+    writeFileSync(join(gateway.logDir, key, `${month}.log`), `${lines.join("\n")}\n`);
+  }
+
+  const lines = (text: string) => visited.page.locator("ol.lines li", { hasText: text });
+  const older = () => visited.page.getByRole("button", { name: "Older" });
+
+  /** Has lines written until the page has looked for them; resolves to the bytes that the gateway read for that. */
+  async function write(path: string): Promise<number> {
+    const looking = visited.page.waitForResponse(/\/admin\/logs\?/);
+    await gateway.request(path, { key: KEYS.bob });
+    const { read_bytes } = await (await looking).json();
+    return read_bytes;
+  }
+
+  it("keeps a search and what it has found where they are while lines are written", async () => {
+    const { page, go } = visited;
+    await go("logs?search=needle");
+    const searched = page.getByText(/No match in the newest/);
+    const text = await searched.innerText();
+    for (let round = 0; round < 2; round++)
+      expect(await write("/not-there"), "bytes that were read for a line").to.be.lessThan(8 * 1024 * 1024);
+    await page.locator("section[aria-busy=false]").waitFor();
+    expect(await searched.innerText()).to.equal(text);
+    await eventually("the needle", async () => {
+      if (await lines("a needle").isVisible()) return true;
+      if (await older().isEnabled()) await older().click();
+      return false;
+    });
+    for (let round = 0; round < 2; round++)
+      expect(await write("/not-there"), "bytes that were read for a line").to.be.lessThan(8 * 1024 * 1024);
+    await page.locator("section[aria-busy=false]").waitFor();
+    await lines("a needle").waitFor();
+    await write("/needle-of-today");
+    await lines("/needle-of-today").waitFor();
+    expect(await lines("needle").first().innerText(), "the newest is on top").to.include("/needle-of-today");
+  });
+
+  it("shows a line that was written while others were fetched", async () => {
+    const { page, go } = visited;
+    await go("logs?kind=request&search=late-one");
+    const early = "/not-yet-late-one";
+    await write(early);
+    await lines(early).waitFor();
+    const slow = /\/admin\/logs\?.*before=/;
+    await page.route(slow, async (route) => {
+      await gateway.request("/late-one", { key: KEYS.bob });
+      // The gateway reports new lines once a second.
+      await sleep(4000);
+      await route.continue();
+    });
+    await older().click();
+    await lines("/late-one").waitFor();
+    await page.unroute(slow);
+  });
+});
