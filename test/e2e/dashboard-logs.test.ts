@@ -9,6 +9,7 @@ import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
 const LONG = "hay ".repeat(256 * 1024);
+const MANY = 5300;
 
 describe("the dashboard's log page", () => {
   let browser: Browser;
@@ -18,6 +19,10 @@ describe("the dashboard's log page", () => {
     browser = await launchChromium();
     gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"] });
     fill("bob", ["a needle", ...Array.from({ length: 110 }, () => LONG)]);
+    fill(
+      "former",
+      Array.from({ length: MANY }, (_, n) => `line ${n}.`),
+    );
     visited = await visit(browser, gateway);
     await visited.go("logs?kind=approval");
     await logInAt(visited);
@@ -95,5 +100,21 @@ describe("the dashboard's log page", () => {
     await older().click();
     await lines("/late-one").waitFor();
     await page.unroute(slow);
+  });
+
+  it("goes on to older lines where it has as many as it keeps, and to the newest ones from there", async () => {
+    const { page, go } = visited;
+    await go("logs?key_id=former");
+    await lines("line 5299.").waitFor();
+    await eventually("the oldest", async () => {
+      if (await lines("line 0.").isVisible()) return true;
+      if (await older().isEnabled()) await older().click();
+      return false;
+    });
+    await page.getByText("5,000 lines, paused").waitFor();
+    expect(await lines("line 5299.").count()).to.equal(0);
+    await page.getByRole("button", { name: "Resume" }).click();
+    await lines("line 5299.").waitFor();
+    await page.getByText("200 lines", { exact: true }).waitFor();
   });
 });

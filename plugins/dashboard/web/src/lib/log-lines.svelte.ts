@@ -21,6 +21,8 @@ export class LogLines {
   folders = $state.raw<readonly string[]>([]);
   error = $state("");
   busy = $state(false);
+  /** No lines are added on top. */
+  paused = $state(false);
   /** Cursor of the older lines; null if there are none. */
   before = $state<string | null>(null);
   searchedBytes = $state(0);
@@ -31,6 +33,10 @@ export class LogLines {
   #lookedAt: string | undefined;
   /** Lines were written while others were fetched. */
   #written = false;
+  /** Older lines were asked for: someone reads them. */
+  #wentBack = false;
+  /** There is no room for the newest lines: to go on with them is to start over. */
+  #isFull = false;
 
   /** Starts over with another filter. */
   async show(filter: LogFilter): Promise<void> {
@@ -38,15 +44,27 @@ export class LogLines {
     await this.#fetching(() => this.#begin());
   }
 
+  /** Adds older lines. If they are more than are kept, the newest make room, and it is paused. */
   older(): Promise<void> {
-    return this.#fetching(() => this.#add(this.before));
+    return this.#fetching(async () => {
+      this.#wentBack = true;
+      await this.#add(this.before);
+      if (this.entries.length > MAX_LINES) this.#pauseFull();
+      this.entries = this.entries.slice(-MAX_LINES);
+    });
+  }
+
+  async resume(): Promise<void> {
+    this.paused = false;
+    await this.newer();
   }
 
   /** Fetches lines written since, or does so when what is being fetched has come. */
   async newer(): Promise<void> {
     this.#written = this.busy;
-    const time = this.#lookedAt;
-    if (!this.busy) await this.#fetching(() => (time ? this.#since(time) : this.#begin()));
+    if (this.busy || this.paused) return;
+    const time = this.#isFull ? undefined : this.#lookedAt;
+    await this.#fetching(() => (time ? this.#since(time) : this.#begin()));
   }
 
   /** Shows the newest lines only. */
@@ -55,6 +73,9 @@ export class LogLines {
     this.before = null;
     this.searchedBytes = 0;
     this.#written = false;
+    this.#wentBack = false;
+    if (this.#isFull) this.paused = false;
+    this.#isFull = false;
     this.#lookedAt = undefined;
     const page = await this.#add(null);
     if (page !== undefined) this.#lookedAt = page.at;
@@ -84,10 +105,18 @@ export class LogLines {
       found.push(...page.entries);
       before = page.entries.some(({ id }) => known.has(id)) ? null : page.before;
       // More were written than a page has: without a filter, the newest are what counts.
-      if (before !== null && (!this.#isFiltered || found.length > MAX_LINES)) return this.#begin();
+      if (before !== null && !this.#isFiltered) return this.#begin();
+      // Dropping the oldest would leave a gap before what `before` leads to.
+      if (this.entries.length + found.length > MAX_LINES)
+        return this.#wentBack ? this.#pauseFull() : this.#begin();
     } while (before !== null);
     this.entries = merged(this.entries, found);
     this.#lookedAt = lookedAt;
+  }
+
+  #pauseFull(): void {
+    this.#isFull = true;
+    this.paused = true;
   }
 
   get #isFiltered(): boolean {
@@ -123,8 +152,7 @@ export class LogLines {
 
 function merged(known: readonly LogEntry[], found: readonly LogEntry[]): LogEntry[] {
   const byId = new Map([...known, ...found].map((entry) => [entry.id, entry]));
-  const entries = [...byId.values()].sort((a, b) =>
+  return [...byId.values()].sort((a, b) =>
     a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : 0,
   );
-  return entries.slice(0, MAX_LINES);
 }
