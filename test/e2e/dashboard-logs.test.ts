@@ -117,4 +117,19 @@ describe("the dashboard's log page", () => {
     await lines("line 5299.").waitFor();
     await page.getByText("200 lines", { exact: true }).waitFor();
   });
+
+  it("goes on in the new month when one begins", async () => {
+    const other = await visit(browser, gateway);
+    await other.page.clock.install({ time: "2031-01-31T23:59:30.000Z" });
+    const asked = (month: string) => other.page.waitForResponse(new RegExp(`/admin/logs\\?.*date=${month}`));
+    const first = asked("2031-01");
+    await other.go("logs");
+    await logInAt(other);
+    await first;
+    const next = asked("2031-02");
+    await other.page.clock.fastForward(40_000);
+    await next;
+    expect(await other.page.getByLabel("Month, UTC").inputValue()).to.equal("2031-02");
+    await other.close();
+  });
 });
