@@ -19,6 +19,8 @@ export class Feed {
   readonly firstPrompts = new FirstPrompts();
   readonly work = new LatestWork();
   readonly #readers = new Set<FeedReader>();
+  /** Turns that pages were told of, until they end or park. */
+  readonly #running = new Set<string>();
   readonly #control: GatewayControl;
   readonly #ledger: LedgerView;
   #sampling: NodeJS.Timeout | undefined;
@@ -76,15 +78,20 @@ export class Feed {
   #tap(): void {
     const { hooks } = this.kernel;
     // An interceptor that decides nothing: no observer hook reports that a turn begins.
-    hooks.beforeExecute.tap("feed", ({ prompt }, turn) => this.#begun(turn, prompt));
-    hooks.event.tap("feed", (event, { id, sessionId }) => {
+    hooks.beforeExecute.tap("feed", ({ prompt }, turn) => {
+      this.prompts.note(turn.id, prompt);
+      this.firstPrompts.note(turn.sessionId, prompt);
+      this.#begun(turn);
+    });
+    hooks.event.tap("feed", (event, turn) => {
       const { type } = event;
-      if (this.work.note(id, event) || type === "tool_call" || type === "tool_result") this.#step(sessionId);
+      if (type === "done") this.#left(turn);
+      // Turns that go on after they were parked, and those that the CLI begins, pass no `beforeExecute`.
+      else if (!this.#running.has(turn.id)) this.#begun(turn);
+      if (this.work.note(turn.id, event) || type === "tool_call" || type === "tool_result")
+        this.#step(turn.sessionId);
     });
-    hooks.afterExecute.tap("feed", () => {
-      this.notify("turns");
-      this.notify("sessions");
-    });
+    hooks.afterExecute.tap("feed", (turn) => this.#left(turn));
     hooks.sessionStart.tap("feed", ({ id }) => {
       this.firstPrompts.begin(id);
       this.notify("sessions");
@@ -96,11 +103,19 @@ export class Feed {
     hooks.closing.tap("feed", () => this.close());
   }
 
-  #begun({ id, sessionId }: TurnInfo, prompt: string): void {
-    this.prompts.note(id, prompt);
-    this.firstPrompts.note(sessionId, prompt);
+  #begun({ id, sessionId }: TurnInfo): void {
+    // Events of what a turn left in the background come after its end.
+    if (this.kernel.turns.follow(id) === undefined) return;
+    this.#running.add(id);
     this.notify("turns");
     for (const reader of this.#readers) if (reader.sessions.has(sessionId)) this.#follow(reader, id);
+  }
+
+  /** A turn has ended or parked, which is recorded by then. */
+  #left({ id }: TurnInfo): void {
+    this.#running.delete(id);
+    this.notify("turns");
+    this.notify("sessions");
   }
 
   /** Notifies only the pages that show the session: a turn may make hundreds of calls. */

@@ -16,7 +16,8 @@ const MAX_CHARS = 256 * 1024;
 export class FeedReader {
   readonly #topics = new Set<Topic>();
   readonly #wake = new Wake();
-  readonly #followed = new Set<string>();
+  /** What is read of each turn, by its id. */
+  readonly #followed = new Map<string, Promise<void>>();
   #texts: TurnText[] = [];
   #drained: (() => void)[] = [];
   /** By the gateway's name; empty for this one. */
@@ -62,10 +63,20 @@ export class FeedReader {
     return this.#ended.signal.aborted;
   }
 
-  /** Forwards a turn's text from its beginning to its end. Never rejects. */
+  /**
+   * Forwards a turn's text from its beginning until it ends or parks; of one that goes on after it was parked, once what came
+   * before is read. Never rejects.
+   */
   async follow(turn: TurnHandle): Promise<void> {
-    if (this.#closed || this.#followed.has(turn.id)) return;
-    this.#followed.add(turn.id);
+    const before = this.#followed.get(turn.id);
+    const reading = before === undefined ? this.#read(turn) : before.then(() => this.#read(turn));
+    this.#followed.set(turn.id, reading);
+    await reading;
+    if (this.#followed.get(turn.id) === reading) this.#followed.delete(turn.id);
+  }
+
+  async #read(turn: TurnHandle): Promise<void> {
+    if (this.#closed) return;
     let at = 0;
     for await (const frame of turn.read({ mode: "delta" })) {
       if (this.#closed) return;
