@@ -58,6 +58,11 @@ const isNotice = (step: Step) =>
   "message" in step && step.message.type === "system" && step.message.subtype === "task_notification";
 const isPrompt = (step: Step) => "prompt" in step;
 
+/** The result of a turn of the CLI's own in which the model was not asked. */
+const EMPTY_OWN: Step = {
+  message: Object({ ...resultsIn(messagesOf("subagent"))[2], num_turns: 0, result_index: undefined }),
+};
+
 describe("the engine, on a recorded CLI", () => {
   it("bills each turn of a process for itself", async () => {
     const { first, second, third } = await play("answers");
@@ -302,22 +307,28 @@ describe("the engine, on a recorded CLI with work in the background", () => {
     });
   });
 
-  it("does not bill it by totals that include a broken-off turn", async () => {
-    const results = resultsIn(messagesOf("subagent"));
-    const steps = until(
-      "subagent",
-      (step) => "message" in step && isDeepStrictEqual(step.message, results[1]),
-    );
-    await onStage([[...steps, { end: "exited with code 1" }]], async (stage) => {
-      const session = randomUUID();
-      const first = await stage.run(stage.turn("one", { session }));
-      const second = stage.turn("two", { session, resume: true, totals: first.totals.at(-1) });
-      save(second, results[0]?.modelUsage ?? {});
-      expect((await stage.run(second)).result.end).to.equal("failed");
-      for (const { result } of await Promise.all(stage.own))
-        expect(result.usage.tokens.input).to.be.below(MORE.inputTokens);
+  for (const [what, own] of [
+    ["", []],
+    [", also after a turn of the CLI's own that came before it", [EMPTY_OWN]],
+  ] as const)
+    it(`does not bill it by totals that include a broken-off turn${what}`, async () => {
+      const results = resultsIn(messagesOf("subagent"));
+      const steps = until(
+        "subagent",
+        (step) => "message" in step && isDeepStrictEqual(step.message, results[1]),
+      );
+      steps.splice(steps.findLastIndex(isPrompt) + 1, 0, ...own);
+      await onStage([[...steps, { end: "exited with code 1" }]], async (stage) => {
+        const session = randomUUID();
+        const first = await stage.run(stage.turn("one", { session }));
+        const second = stage.turn("two", { session, resume: true, totals: first.totals.at(-1) });
+        save(second, results[0]?.modelUsage ?? {});
+        expect((await stage.run(second)).result.end).to.equal("failed");
+        expect(stage.own).to.have.length(own.length);
+        for (const { result } of await Promise.all(stage.own))
+          expect(result.usage.tokens.input).to.be.below(MORE.inputTokens);
+      });
     });
-  });
 
   it("bills a subagent within a turn to that turn", async () => {
     const { result } = await play("subagent in a turn");

@@ -55,8 +55,8 @@ export class SessionProcess implements ReaderOwner {
   /** What they were delivered since the last report. */
   #agents = new TurnReading(new LateListener());
   #agentsRan = false;
-  /** A turn has begun since the last report. */
-  #turnRuns = true;
+  /** The turns that have begun and were not reported: of a prompt, and of the CLI's own, which may come before that. */
+  readonly #unreported = { prompt: true, own: false };
   /** Reports what happens outside turns. */
   readonly #events: EventReading;
   #report: ((totals: SessionTotals) => void) | undefined;
@@ -81,7 +81,7 @@ export class SessionProcess implements ReaderOwner {
   /** The session's next turn runs in the process. */
   serve(turn: EngineTurn): void {
     this.#after = turn;
-    this.#turnRuns = true;
+    this.#unreported.prompt = true;
   }
 
   /** What a turn used, by the totals that its process reported; see Accounts. */
@@ -93,7 +93,7 @@ export class SessionProcess implements ReaderOwner {
     const report = this.#reporting(turn.report);
     const account = { ...turn, before: this.#totals ?? turn.before, report };
     const settled = this.parts.accounts.settle(this.parts.child, totals, account, cleared);
-    this.#turnRuns = false;
+    this.#unreported.prompt = false;
     const split = this.#folded.length > 0 || this.#isShared();
     if (!split) return { ...settled, split };
     const { share, rest } = takeShare(settled.used, reportedOf(turn.delivered, settled));
@@ -117,7 +117,7 @@ export class SessionProcess implements ReaderOwner {
       hook,
       over: (over, how) => this.#over(over, how),
     });
-    this.#turnRuns = true;
+    this.#unreported.own = true;
     this.parts.changed();
     sessions.began(attempt);
     return attempt;
@@ -162,9 +162,12 @@ export class SessionProcess implements ReaderOwner {
   }
 
   #over(attempt: BackgroundAttempt, how: TurnReport | "died" | "folded"): void {
-    if (how === "folded") this.#folded.push(attempt);
-    else if (how === "died") void this.#die(attempt);
-    else attempt.settle(this.#resultOf(attempt, how));
+    if (how === "died") void this.#die(attempt);
+    else {
+      this.#unreported.own = false;
+      if (how === "folded") this.#folded.push(attempt);
+      else attempt.settle(this.#resultOf(attempt, how));
+    }
   }
 
   #resultOf(attempt: BackgroundAttempt, report: TurnReport): EngineResult {
@@ -173,7 +176,6 @@ export class SessionProcess implements ReaderOwner {
     const { used, unreported } = report.isEmpty
       ? { used: NO_TOTALS, unreported: NO_TOTALS }
       : this.parts.accounts.settle(this.parts.child, report.totals, account, undefined);
-    this.#turnRuns = false;
     const carried = report.isEmpty ? NO_TOTALS : this.#takeCarried();
     if (!report.isEmpty) {
       const { rest } = takeShare(used, reportedOf(reading.delivered, { unreported }));
@@ -275,6 +277,10 @@ export class SessionProcess implements ReaderOwner {
     return this.transcriptOf(this.#totals?.session ?? cliSessionOf(this.#after));
   }
 
+  get #runs(): boolean {
+    return this.#unreported.prompt || this.#unreported.own;
+  }
+
   /** Whether the next report may contain usage of a background subagent. */
   #isShared(): boolean {
     return this.#agentsRan || this.parts.child.reader.tasks.agents.length > 0;
@@ -321,7 +327,7 @@ export class SessionProcess implements ReaderOwner {
   /** What subagents used since the last report, where the CLI ended in order and saved it. */
   #savedSinceReport(): TotalsByModel | undefined {
     // The usage of a turn that it ended in the middle of is in there too.
-    if (this.#turnRuns || !this.#isShared()) return undefined;
+    if (this.#runs || !this.#isShared()) return undefined;
     const saved = this.#ownTranscript().savedTotals();
     const used = saved && this.parts.accounts.sinceReport(this.parts.child, saved);
     return used !== undefined && covers(used, this.#agents.delivered.totals()) ? used : undefined;
@@ -335,7 +341,7 @@ export class SessionProcess implements ReaderOwner {
     const isKnown = !(used instanceof DeliveredUsage);
     if (!isKnown) await noteWritten(this.#ownTranscript(), used);
     // A turn that was lost reports the totals itself.
-    if (!this.#turnRuns && this.#totals !== undefined) this.#accountOf(attempt).report(this.#totals);
+    if (!this.#runs && this.#totals !== undefined) this.#accountOf(attempt).report(this.#totals);
     const isCut = this.parts.child.lostTasks.some(isSubagent) || !isEmpty(carried);
     attempt.settle({
       ...brokenOff(attempt),
