@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import Anthropic from "@anthropic-ai/sdk";
 import { definePlugin, Refusal } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
@@ -65,4 +66,14 @@ describe("chats whose turn has run, with clients that repeat requests by themsel
     expect(await rejection(asking)).to.include({ status: 429 });
     expect(refused).to.equal(3);
   });
+
+  for (const [plugin, { DEFAULT_TIMEOUT }] of [
+    ["openai", OpenAI],
+    ["anthropic", Anthropic],
+  ] as const)
+    it(`${plugin}: a turn runs out of time before its client does, which would repeat it`, () => {
+      const file = new URL(`../../plugins/${plugin}/config.schema.json`, import.meta.url);
+      const { properties } = JSON.parse(readFileSync(file, "utf8"));
+      expect(properties.timeout_secs.default * 1000).to.be.at.most(DEFAULT_TIMEOUT - 60_000);
+    });
 });
