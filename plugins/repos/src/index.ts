@@ -8,6 +8,7 @@ import configSchema from "../config.schema.json" with { type: "json" };
 import type { ReposConfig } from "./config.js";
 import { type Git, gitWith } from "./git.js";
 import { Logins } from "./login.js";
+import { isNeeded } from "./needed.js";
 import { RepoRecords } from "./records.js";
 import { REPO_PATHS, repoRoutes } from "./routes.js";
 import { Syncs } from "./syncs.js";
@@ -63,11 +64,11 @@ export default definePlugin<ReposConfig, "control">({
         workdir: `repo:${name}@${branch}`,
       })),
     }));
-    kernel.hooks.afterExecute.tapPromise("remove checkouts of tasks", async (turn, { response }) => {
-      // A denied call may still be approved: it needs the files.
-      if (turn.kind !== "task" || (response.permission_denials ?? []).length > 0) return;
-      const session = await kernel.sessions.get(turn.sessionId);
-      if (session?.ownsWorkdir === true) await workdirs.removeOfTask(session.workdir, turn.sessionId);
+    kernel.hooks.afterExecute.tapPromise("remove checkouts of tasks", async ({ kind, sessionId }) => {
+      if (kind !== "task") return;
+      const session = await kernel.sessions.get(sessionId);
+      if (session?.ownsWorkdir !== true || (await isNeeded(kernel, sessionId))) return;
+      await workdirs.removeOfTask(session.workdir, sessionId);
     });
   },
 });
