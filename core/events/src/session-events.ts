@@ -91,6 +91,8 @@ class Feed {
   #nextId = Date.now() * 1000;
   readonly #firstId = this.#nextId;
   #readers = 0;
+  /** The next event of each reader that is reading. */
+  readonly #reading = new Set<{ next: number }>();
   #forget: NodeJS.Timeout | undefined;
   readonly #wake = new Set<() => void>();
   #closed = false;
@@ -117,12 +119,20 @@ class Feed {
     const bytes = weightOf(data);
     this.#frames.push({ frame: { id: this.#nextId++, event, data }, bytes });
     this.#bytes += bytes;
-    while (this.#bytes > KEPT_BYTES || this.#frames.length > KEPT_EVENTS) {
-      const oldest = this.#frames.shift();
-      if (oldest === undefined) break;
-      this.#bytes -= oldest.bytes;
-    }
+    this.#trim();
     for (const wake of this.#wake) wake();
+  }
+
+  /** The latest event stays until it is read, however large it is. */
+  #trim(): void {
+    while (this.#bytes > KEPT_BYTES || this.#frames.length > KEPT_EVENTS) {
+      if (this.#frames.length === 1 && this.#isAwaited()) return;
+      this.#bytes -= this.#frames.shift()?.bytes ?? 0;
+    }
+  }
+
+  #isAwaited(): boolean {
+    return [...this.#reading].some(({ next }) => next < this.#nextId);
   }
 
   async *read(
@@ -131,19 +141,26 @@ class Feed {
     stop: AbortSignal,
   ): AsyncGenerator<SentFrame | null> {
     const known = after === undefined || (after >= this.#firstId - 1 && after < this.#nextId);
-    let cursor = known && after !== undefined ? after + 1 : this.#nextId;
-    if (!known) yield this.#missed(cursor);
-    while (!stop.aborted) {
-      const oldest = this.#nextId - this.#frames.length;
-      if (cursor < oldest) {
-        cursor = oldest;
-        yield this.#missed(cursor);
-      } else if (cursor < this.#nextId) {
-        const next = this.#frames[cursor - oldest];
-        cursor++;
-        if (next !== undefined) yield next.frame;
-      } else if (this.#closed) return;
-      else if (!(await this.#more(heartbeatMs, stop))) yield null;
+    const cursor = { next: known && after !== undefined ? after + 1 : this.#nextId };
+    this.#reading.add(cursor);
+    try {
+      if (!known) yield this.#missed(cursor.next);
+      while (!stop.aborted) {
+        const oldest = this.#nextId - this.#frames.length;
+        if (cursor.next < oldest) {
+          cursor.next = oldest;
+          yield this.#missed(oldest);
+        } else if (cursor.next < this.#nextId) {
+          const next = this.#frames[cursor.next - oldest];
+          cursor.next++;
+          this.#trim();
+          if (next !== undefined) yield next.frame;
+        } else if (this.#closed) return;
+        else if (!(await this.#more(heartbeatMs, stop))) yield null;
+      }
+    } finally {
+      this.#reading.delete(cursor);
+      this.#trim();
     }
   }
 
