@@ -87,6 +87,26 @@ export function idempotencyContract(
       expect(await ledger.idempotency.claim(claim({ turnId: "t2" }))).to.equal("new");
     });
 
+    it("gives the key of a refused turn away, though it was never released, and leaves it to the next one", async () => {
+      const session = newSession();
+      await ledger.sessions.create(session);
+      const turn = newTurn(session, { id: "t1" });
+      await ledger.idempotency.claim(claim());
+      await ledger.turns.begin(turn, { epoch: 0 });
+      await ledger.idempotency.claim(claim({ idempotencyKey: "two", turnId: "t2" }));
+      await ledger.turns.end("t1", outcome(turn, usageOf("sonnet", tokens(), 0), { end: "refused" }), {
+        at: NOON,
+      });
+      expect(await ledger.idempotency.claim(claim({ turnId: "t3", bodyHash: "h2" }))).to.equal("new");
+      await ledger.idempotency.release(claim());
+      expect(await ledger.idempotency.claim(claim({ turnId: "t4", bodyHash: "h2" }))).to.deep.equal({
+        turnId: "t3",
+      });
+      expect(await ledger.idempotency.claim(claim({ idempotencyKey: "two", turnId: "t5" }))).to.deep.equal({
+        turnId: "t2",
+      });
+    });
+
     it("forgets a claim whose turn had not begun when the gateway was killed", async function () {
       // Among many gateways, it goes with the start of the node that made it.
       if (!alone) this.skip();

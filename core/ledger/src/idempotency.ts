@@ -16,6 +16,7 @@ const KEY = "key_id = ? AND route = ? AND idempotency_key = ?";
 const BEGUN = "EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id)";
 /** A turn whose end can't be recorded may have cost something. */
 const REFUSED = `NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id AND "end" IS DISTINCT FROM 'refused')`;
+const WAS_REFUSED = `EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id AND "end" = 'refused')`;
 const CLAIMANT_LIVES = lives("idempotency.node", "idempotency.incarnation");
 
 type Claimed = Awaited<ReturnType<IdempotencyBook["claim"]>>;
@@ -33,6 +34,8 @@ export class IdempotencyTable {
     yield* this.sql.run(`DELETE FROM idempotency WHERE at <= ${now} - ${KEPT_MS}`);
     yield* this.sql.lock([lockOf(claim)]);
     const key = [keyId, route, idempotencyKey];
+    // Its gateway ended, or the ledger failed, before the key was released.
+    yield* this.sql.run(`DELETE FROM idempotency WHERE ${KEY} AND ${WAS_REFUSED}`, ...key);
     // Its node died before it began the turn.
     if (by !== undefined)
       yield* this.sql.run(
