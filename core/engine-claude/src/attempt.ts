@@ -88,6 +88,7 @@ export class Attempt implements TurnHearer {
   }
 
   take(message: SDKMessage): void {
+    if (this.parts.turn.approvalMode === "bypass") this.grants.hear(message);
     this.asking?.take(message);
     this.reading.take(message);
     this.#events.take(message);
