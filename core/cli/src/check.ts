@@ -15,7 +15,7 @@ import {
 } from "@claudeway/core/host";
 import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
 import { type CheckedPlugin, describeFault, Kernel, runPluginCheck } from "@claudeway/kernel";
-import { ledgerHolder } from "@claudeway/ledger-sqlite";
+import { findLedger, ledgerHolder } from "@claudeway/ledger-sqlite";
 import { databaseUrl } from "./database-url.js";
 import { pluginWarnings } from "./plugin-warnings.js";
 import { listensOn } from "./port-owner.js";
@@ -41,7 +41,6 @@ export async function checkAll(
   const secrets = new KnownSecrets(loaded);
   const plugins = checkPlugins(loaded, secrets, cwd);
   plugins.catch(() => undefined);
-  const database = databaseUrl(loaded.config);
   const checks: readonly (readonly [string, () => Promise<string> | string])[] = [
     ["configuration", () => file ?? "no file; flags and variables only"],
     ["keys", () => describeKeys(loaded)],
@@ -54,7 +53,7 @@ export async function checkAll(
     ],
     ["permissions", async () => describePermissions(loaded, env, await plugins.catch(() => []))],
     ...foldersOf(loaded).map((folder) => [folder.name, () => describeFolder(folder)] as const),
-    ...(database === undefined ? [] : [["ledger", () => describeDatabase(database)] as const]),
+    ["ledger", () => describeLedger(loaded)],
     ["port", () => checkPort(loaded)],
   ];
   const lines: CheckLine[] = [];
@@ -81,7 +80,9 @@ async function askPlugins(
   return found.flat().map((line) => ({ ...line, text: secrets.redact(line.text) }));
 }
 
-async function describeDatabase(url: string): Promise<string> {
+async function describeLedger({ config }: LoadedConfig): Promise<string> {
+  const url = databaseUrl(config);
+  if (url === undefined) return findLedger(config.data_dir);
   const { findPostgres } = await import("@claudeway/ledger-postgres");
   return findPostgres(url);
 }

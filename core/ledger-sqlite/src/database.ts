@@ -1,6 +1,6 @@
 import { type Row, type SqlValue, type SyncDatabase, toRow, type Work } from "@claudeway/ledger";
 import { explainSqlite } from "./errors.js";
-import type { SqliteConnection, SqliteModule, SqliteStatement } from "./sqlite.js";
+import type { SqliteConnection, SqliteModule, SqliteOptions, SqliteStatement } from "./sqlite.js";
 
 /** One connection. Statements are prepared once, rows are plain objects, and errors name the file. */
 export class Database implements SyncDatabase {
@@ -10,8 +10,9 @@ export class Database implements SyncDatabase {
   constructor(
     sqlite: SqliteModule,
     readonly file: string,
+    options: SqliteOptions = {},
   ) {
-    this.#connection = this.#explaining(() => new sqlite.DatabaseSync(file));
+    this.#connection = this.#explaining(() => new sqlite.DatabaseSync(file, options));
   }
 
   /** Performs a piece of the ledger's work. It has `Sql` that this database answers, and so never yields. */

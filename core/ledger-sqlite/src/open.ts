@@ -49,7 +49,7 @@ export function openDatabase(sqlite: SqliteModule, file: string): OpenedDatabase
     refuseStump(file);
     database = new Database(sqlite, file);
     database.exec(SETTINGS);
-    check(database, lock.afterCrash);
+    refuseDamaged(database, lock.afterCrash);
     migrate(database);
     return closable(database, lock);
   } catch (error) {
@@ -71,13 +71,13 @@ function prepare(sqlite: SqliteModule, file: string): LedgerLock {
 }
 
 /** SQLite treats a file shorter than a page as empty and would overwrite it. */
-function refuseStump(file: string): void {
+export function refuseStump(file: string): void {
   const { size } = statSync(file);
   if (size > 0 && size < SMALLEST)
     throw new LedgerError(`ledger ${file} ${DAMAGED} (it has only ${size} bytes)`);
 }
 
-function check(database: Database, afterCrash: boolean): void {
+export function refuseDamaged(database: Database, afterCrash: boolean): void {
   const size = database.one(
     "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size",
   );

@@ -237,13 +237,7 @@ export const MIGRATIONS: readonly string[] = [
 
 /** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */
 export function migrate(database: Database, migrations: readonly string[] = MIGRATIONS): void {
-  const version = versionOf(database);
-  if (version > migrations.length) {
-    throw new LedgerError(
-      `ledger ${database.file} was written by a newer Claudeway (version ${version}; this one supports up to ` +
-        `${migrations.length}): upgrade, or restore a backup`,
-    );
-  }
+  const version = refuseForeign(database, migrations);
   for (const [step, sql] of migrations.entries()) {
     if (step < version) continue;
     database.transaction(() => {
@@ -251,6 +245,16 @@ export function migrate(database: Database, migrations: readonly string[] = MIGR
       database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${step + 1}`);
     });
   }
+}
+
+/** The version of a ledger's tables. Throws a LedgerError for other SQLite files and newer versions. */
+export function refuseForeign(database: Database, migrations: readonly string[] = MIGRATIONS): number {
+  const version = versionOf(database);
+  if (version <= migrations.length) return version;
+  throw new LedgerError(
+    `ledger ${database.file} was written by a newer Claudeway (version ${version}; this one supports up to ` +
+      `${migrations.length}): upgrade, or restore a backup`,
+  );
 }
 
 function versionOf(database: Database): number {

@@ -18,8 +18,12 @@ export interface SqliteConnection {
   close(): void;
 }
 
+export interface SqliteOptions {
+  readonly readOnly?: boolean;
+}
+
 export interface SqliteModule {
-  readonly DatabaseSync: new (path: string) => SqliteConnection;
+  readonly DatabaseSync: new (path: string, options?: SqliteOptions) => SqliteConnection;
 }
 
 /** The implementation of SQLite; "auto" uses Node's own if available. */
