@@ -123,7 +123,7 @@ class Server implements PostgresServer {
     const said: string[] = [];
     for await (const line of lines) {
       said.push(line);
-      if (line.includes("ready to accept connections")) {
+      if (/ready to accept (?:read-only )?connections/.test(line)) {
         child.stderr.resume();
         return;
       }

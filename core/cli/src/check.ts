@@ -84,7 +84,7 @@ async function describeLedger({ config }: LoadedConfig): Promise<string> {
   const url = databaseUrl(config);
   if (url === undefined) return findLedger(config.data_dir);
   const { findPostgres } = await import("@claudeway/ledger-postgres");
-  return findPostgres(url);
+  return findPostgres(url, config.cluster === undefined ? "alone" : "shared");
 }
 
 function describeKeys({ generated, keys }: LoadedConfig): string {

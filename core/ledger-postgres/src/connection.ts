@@ -8,7 +8,7 @@ import { explainPostgres, isRefusal, isStalePlan } from "./errors.js";
 /** The schema of the ledger's tables. */
 export const SCHEMA = "claudeway";
 /** Identifies the advisory lock of the gateways that have the ledger open: "Clwy", and 1. */
-const LOCK = "1131181945, 1";
+export const LOCK = "1131181945, 1";
 /** The longest delay that a timer accepts. */
 const UNLIMITED_MS = 2 ** 31 - 1;
 
@@ -117,12 +117,7 @@ export class Connection {
        SET idle_in_transaction_session_timeout = ${idleInTransactionMs};
        SELECT ${locking}(${LOCK}) AS locked, pg_is_in_recovery() AS standby`,
     );
-    if (row?.["standby"] === true)
-      throw new LedgerError(
-        `ledger ${this.database} is a standby, which cannot be written`,
-        { cause: new Error("standby") },
-        true,
-      );
+    refuseStandby(row, this.database);
     if (row?.["locked"] !== true) {
       const user = use === "alone" ? "another gateway" : "a gateway outside the cluster";
       throw new LedgerError(`ledger ${this.database} is in use by ${user}`, {}, true);
@@ -167,6 +162,16 @@ function newClient(url: string, use: LedgerUse): pg.Client {
     pipeline: use === "shared" || use === "beats",
     types: TYPES,
   });
+}
+
+/** Throws a LedgerError if a row says of its server that it is a standby. */
+export function refuseStandby(row: Row | undefined, database: string): void {
+  if (row?.["standby"] === true)
+    throw new LedgerError(
+      `ledger ${database} is a standby, which cannot be written`,
+      { cause: new Error("standby") },
+      true,
+    );
 }
 
 function nameOf({ host, port, database = "" }: pg.Client): string {

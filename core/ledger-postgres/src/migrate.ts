@@ -34,18 +34,24 @@ async function migrateAtOnce(connection: Connection, schema: string): Promise<Ro
   );
   const [state] = await connection.run("SELECT * FROM ledger");
   if (state === undefined) throw new LedgerError(`ledger ${connection.database} has no state`);
+  refuseNewer(state, connection.database);
+  const version = integer(state, "version");
+  const steps = MIGRATIONS.slice(version).map((step) => `${step};`);
+  const noted = steps.length > 0 ? `UPDATE ledger SET version = ${MIGRATIONS.length}, needs = ${NEEDS};` : "";
+  await connection.run(`${steps.join("")} ${noted} COMMIT`, { long: true });
+  return state;
+}
+
+/** Throws a LedgerError if tables of a newer version lack what this one uses. */
+export function refuseNewer(state: Row, database: string): void {
   const version = integer(state, "version");
   // Tables of an earlier version have no such column.
   const needs = maybeInteger({ needs: null, ...state }, "needs") ?? version;
   if (needs > MIGRATIONS.length)
     throw new LedgerError(
-      `ledger ${connection.database} was written by a newer Claudeway (version ${version}; this one supports up to ` +
+      `ledger ${database} was written by a newer Claudeway (version ${version}; this one supports up to ` +
         `${MIGRATIONS.length}): upgrade`,
     );
-  const steps = MIGRATIONS.slice(version).map((step) => `${step};`);
-  const noted = steps.length > 0 ? `UPDATE ledger SET version = ${MIGRATIONS.length}, needs = ${NEEDS};` : "";
-  await connection.run(`${steps.join("")} ${noted} COMMIT`, { long: true });
-  return state;
 }
 
 /** Whether the tables may have columns that this version does not know. */

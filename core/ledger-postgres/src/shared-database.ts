@@ -7,13 +7,12 @@ import { migrate } from "./migrate.js";
 import { Patience } from "./patience.js";
 import { type LostTransaction, Piece } from "./piece.js";
 import { Pool } from "./pool.js";
+import { refuseOldServer } from "./server-version.js";
 
 /** Notes of connections that ended long ago. */
 const FORGET_COMMITS = `DELETE FROM commits WHERE at < ${POSTGRES.now} - 86400000`;
 const CONNECTIONS = 8;
 const REPEAT_MS = 20_000;
-/** The oldest version that the tests run with. */
-const MIN_VERSION = 150_000;
 
 export interface SharingOptions {
   /** How many connections this gateway may have (default 8). */
@@ -50,7 +49,7 @@ export class SharedDatabase implements Database {
   static async open(url: string, options: SharingOptions): Promise<SharedDatabase> {
     const connection = await Connection.open(url, "shared");
     try {
-      await checkVersion(connection);
+      await refuseOldServer(connection);
       await migrate(connection, SCHEMA);
       // No gateway closes it for all: one that opens it alone next must look for what was left.
       await connection.run(`UPDATE ledger SET is_open = true WHERE NOT is_open; ${FORGET_COMMITS}`);
@@ -155,15 +154,4 @@ function doubt(cause: unknown): CommitInDoubt {
     "ledger: the connection was lost during a commit, and whether it took place is unknown",
     { cause },
   );
-}
-
-async function checkVersion(connection: Connection): Promise<void> {
-  const [row] = await connection.run(
-    "SELECT CAST(current_setting('server_version_num') AS BIGINT) AS version",
-  );
-  const version = row === undefined ? 0 : integer(row, "version");
-  if (version < MIN_VERSION)
-    throw new LedgerError(
-      `ledger ${connection.database} must be on PostgreSQL 15 or later, got ${Math.floor(version / 10_000)}`,
-    );
 }
