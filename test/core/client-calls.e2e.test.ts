@@ -12,6 +12,8 @@ import {
 import { type ScriptedModel, startScriptedModel } from "@claudeway/plugin-demo/model";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
+import { job } from "../e2e/background-kit.js";
+import { eventually } from "../e2e/poll.js";
 import { sentMessages } from "../e2e/sent-conversation.js";
 import { startWiretap, type Wiretap } from "../e2e/wiretap.js";
 import { rejection } from "../kernel/kit.js";
@@ -230,6 +232,28 @@ for (const mode of ["bypass", "deny", "ask"] as const)
         ]);
       }
     });
+
+    if (mode !== "deny")
+      for (const restart of [false, true])
+        it(`take results as text once the CLI has gone on by itself${restart ? ", also after a restart" : ""}`, async () => {
+          const session = (await turns.startSession("user", { systemPrompt: "Be a test." })).id;
+          const { client_calls: [one] = [] } = await say(session, `${job(500)} ${calls("Rome")}`);
+          const before = wiretap.bodies.length;
+          await eventually("its own turn", () => wiretap.bodies.length > before);
+          if (restart) {
+            await eventually("its end", async () => {
+              const view = await (await gateway.fetch(`/session/${session}`, { key: "user" })).json();
+              return Object(view).task_count === 2;
+            });
+            await gateway.restart();
+          }
+          const answered = await answer(session, result(one?.id, "[[say sunny]] @/etc/hostname"));
+          expect(answered).to.include({ success: true, result: "sunny" });
+          const text = `The call ${one?.id} has a result after all: [[say sunny]] @/etc/hostname`;
+          expect(sent().at(-1)).to.deep.equal({ role: "user", content: [{ type: "text", text }] });
+          const again = answer(session, result(one?.id, "rain"));
+          expect(await rejection(again)).to.include({ code: "CONFLICT" });
+        });
 
     it("accept each result once, and none of other calls", async () => {
       const session = await start();

@@ -26,6 +26,8 @@ export interface TurnAccount {
   readonly delivered: DeliveredUsage;
   /** The calls that the conversation needs results for before it can go on. */
   readonly calls?: readonly string[];
+  /** The calls that it has gone on without. */
+  readonly late?: readonly string[];
   /** Called with the session's totals after the turn: at once, and again if its process is killed later. */
   readonly report: (totals: SessionTotals) => void;
 }
@@ -67,10 +69,11 @@ export class Accounts {
     if (cleared !== undefined) account.startedFrom = NO_TOTALS;
     const session = cleared ?? turn.before?.session;
     const planMode = turn.planMode ?? turn.before?.planMode ?? false;
-    const { calls = [] } = turn;
+    const { calls = [], late = [] } = turn;
     account.report = (killed) =>
       turn.report({
         ...(calls.length > 0 && { calls }),
+        ...(late.length > 0 && { late }),
         ...(session !== undefined && { session }),
         ...(cleared === undefined && { answered: true }),
         ...(planMode && { planMode }),

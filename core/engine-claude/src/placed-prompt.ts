@@ -32,7 +32,7 @@ export async function placePrompt(turn: EngineTurn, log: Logger): Promise<Placed
   if (end === undefined) return hasResults(turn) ? "missing" : { turn, placed: false };
   const { last, waiting } = end;
   const answered = withResults(turn, waiting);
-  if (waiting.length === 0) return { turn, placed: false };
+  if (waiting.length === 0) return { turn: answered, placed: false };
   const entry = JSON.stringify({
     parentUuid: last,
     type: "user",

@@ -240,10 +240,12 @@ export class SessionProcess implements ReaderOwner {
   }
 
   #accountOf({ after, reading, listener }: BackgroundAttempt): TurnAccount {
+    const before = this.#totals ?? after.totals;
     return {
-      before: this.#totals ?? after.totals,
+      before,
       planMode: after.plan.options?.permissionMode === "plan" ? undefined : reading.planMode,
       delivered: reading.delivered,
+      late: [...(before?.late ?? []), ...(before?.calls ?? [])],
       report: this.#reporting((totals) => listener.totals(totals)),
     };
   }

@@ -164,6 +164,8 @@ export interface SessionTotals {
   readonly answered?: boolean;
   /** The ids of the calls that the conversation needs results for: those of client tools, and what was left with them. */
   readonly calls?: readonly string[];
+  /** The ids of calls that the CLI went on without by itself: for the model they failed. */
+  readonly late?: readonly string[];
   /** True: the CLI is in plan mode, where it changes nothing. A process that resumes must be started in that mode. */
   readonly planMode?: boolean;
   /** The CLI's own id of the session, set only if it differs from ours: after `/clear`. */
