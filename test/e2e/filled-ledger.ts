@@ -13,7 +13,8 @@ export interface Shape {
   /** Sessions of each key that the turns are spread over. */
   readonly sessions: number;
   turns(day: number, model: number, key: number): number;
-  costUsd(day: number, model: number, key: number): number;
+  /** Null: its price is unknown. */
+  costUsd(day: number, model: number, key: number): number | null;
   /** True: turns differ in their times, answers and ends, and sessions have titles, as in real life. */
   readonly varied?: boolean;
 }
@@ -80,7 +81,7 @@ interface Filled {
   readonly sessionId: string;
   readonly model: string;
   readonly at: number;
-  readonly costUsd: number;
+  readonly costUsd: number | null;
   /** What makes it different from others. */
   readonly no: number | undefined;
 }

@@ -13,7 +13,7 @@ export function totalsContract(openLedger: OpenLedger): void {
       at: string,
       keyId: string,
       model: string,
-      costUsd: number,
+      costUsd: number | null,
     ): Promise<void> {
       const session = newSession({ keyId });
       await ledger.sessions.create(session);
@@ -65,8 +65,8 @@ export function totalsContract(openLedger: OpenLedger): void {
       ]);
       const [, week] = await ledger.totals.costs("weekly");
       expect(week?.byKey).to.deep.equal([
-        { keyId: "admin", requests: 1, costUsd: 4 },
-        { keyId: "ci", requests: 2, costUsd: 2.5 },
+        { keyId: "admin", requests: 1, costUsd: 4, unpriced: 0 },
+        { keyId: "ci", requests: 2, costUsd: 2.5, unpriced: 0 },
       ]);
       expect(week?.byModel.map(({ model, requests, costUsd }) => [model, requests, costUsd])).to.deep.equal([
         ["n", 1, 4],
@@ -82,6 +82,26 @@ export function totalsContract(openLedger: OpenLedger): void {
       ).to.deep.equal([
         ["admin", 1, 4, "2025-12-31T23:59:59.999Z"],
         ["ci", 3, 3.5, "2026-01-01T00:00:00.000Z"],
+      ]);
+      await ledger.close();
+    });
+
+    it("say of keys, too, how many turns they leave out", async () => {
+      const ledger = await openLedger({ dataDir: newFolder() });
+      await runAt(ledger, "2026-01-01T00:00:00.000Z", "ci", "odd", null);
+      await runAt(ledger, "2026-01-01T00:01:00.000Z", "admin", "odd", null);
+      await runAt(ledger, "2026-01-01T00:02:00.000Z", "admin", "m", 1);
+      const [day] = await ledger.totals.costs("daily");
+      expect(day?.byKey).to.deep.equal([
+        { keyId: "admin", requests: 2, costUsd: 1, unpriced: 1 },
+        { keyId: "ci", requests: 1, costUsd: 0, unpriced: 1 },
+      ]);
+      const range = { since: "2026-01-01T00:00:00.000Z", until: "2026-01-01T01:00:00.000Z" };
+      const { costUsd, unpriced, byModel } = await ledger.turns.statistics(range);
+      expect({ costUsd, unpriced }).to.deep.equal({ costUsd: 1, unpriced: 2 });
+      expect(byModel).to.have.deep.members([
+        { model: "odd", turns: 2, costUsd: 0, unpriced: 2 },
+        { model: "m", turns: 1, costUsd: 1, unpriced: 0 },
       ]);
       await ledger.close();
     });

@@ -28,7 +28,7 @@ const addedTo = (table: string) =>
   COLUMNS.map((column) => `${column} = ${table}.${column} + excluded.${column}`).join(", ");
 const SUMS = COLUMNS.map((column) => `coalesce(sum(${column}), 0) AS ${column}`).join(", ");
 
-const COST_SUMS = "sum(requests) AS requests, sum(cost_nano) AS cost_nano";
+const COST_SUMS = "sum(requests) AS requests, sum(cost_nano) AS cost_nano, sum(unpriced) AS unpriced";
 
 /** One row for each grain; `true` separates the SELECT from ON CONFLICT. Types cannot be inferred in a subquery. */
 const ADD_TO_PERIODS = `
@@ -160,6 +160,7 @@ function keyCost(row: Row): KeyCost {
     keyId: text(row, "key_id"),
     requests: integer(row, "requests"),
     costUsd: usdOf(integer(row, "cost_nano")),
+    unpriced: integer(row, "unpriced"),
   };
 }
 

@@ -23,7 +23,7 @@ const RANGE = "seq >= ? AND seq < ? AND created_at >= ? AND created_at < ?";
 
 const GROUPS = `SELECT coalesce(answered_by, model) AS model, "end", process, count(*) AS turns,
     sum(input) AS input, sum(output) AS output, sum(cache_read) AS cache_read, sum(cache_write) AS cache_write,
-    sum(cost_nano) AS cost_nano
+    sum(cost_nano) AS cost_nano, sum(unpriced) AS unpriced
   FROM turns WHERE ${RANGE} GROUP BY 1, 2, 3`;
 const histogramOf = (ms: string) =>
   `SELECT ${rounded(ms)} AS ms, count(*) AS turns FROM turns WHERE ${RANGE} AND ${RAN} AND ${ms} IS NOT NULL
@@ -55,16 +55,22 @@ export function* statisticsOf(sql: Sql, { since, until }: StatisticsRange): Work
 function summed(groups: readonly Row[]): Omit<TurnStatistics, "queuedMs" | "firstTokenMs" | "wholeMs"> {
   const ends: Partial<Record<TurnEnd, number>> = {};
   const processes: Partial<Record<ProcessStart, number>> = {};
-  const models = new Map<string, { turns: number; costUsd: number }>();
-  const sum = { turns: 0, open: 0, costUsd: 0 };
+  const models = new Map<string, { turns: number; costUsd: number; unpriced: number }>();
+  const sum = { turns: 0, open: 0, costUsd: 0, unpriced: 0 };
   const used = { input: 0, output: 0, cache_read: 0, cache_write: 0 };
   for (const row of groups) {
     const turns = integer(row, "turns");
     const costUsd = usdOf(integer(row, "cost_nano"));
-    const model = models.get(text(row, "model")) ?? { turns: 0, costUsd: 0 };
-    models.set(text(row, "model"), { turns: model.turns + turns, costUsd: model.costUsd + costUsd });
+    const unpriced = integer(row, "unpriced");
+    const model = models.get(text(row, "model")) ?? { turns: 0, costUsd: 0, unpriced: 0 };
+    models.set(text(row, "model"), {
+      turns: model.turns + turns,
+      costUsd: model.costUsd + costUsd,
+      unpriced: model.unpriced + unpriced,
+    });
     sum.turns += turns;
     sum.costUsd += costUsd;
+    sum.unpriced += unpriced;
     const its = tokens(row);
     for (const kind of ["input", "output", "cache_read", "cache_write"] as const) used[kind] += its[kind];
     const end = maybeText(row, "end");

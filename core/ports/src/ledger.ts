@@ -252,8 +252,13 @@ export interface TurnStatistics {
   readonly tokens: Tokens;
   /** USD: the sum over the turns whose price is known. */
   readonly costUsd: number;
+  /** How many of the turns are missing from `costUsd`, wholly or in part, for lack of a price. */
+  readonly unpriced: number;
   /** By the model that answered, else the requested one. */
-  readonly byModel: readonly { readonly model: string; readonly turns: number; readonly costUsd: number }[];
+  readonly byModel: readonly ({ readonly model: string; readonly turns: number } & Pick<
+    Totals,
+    "costUsd" | "unpriced"
+  >)[];
   /** Time before the turn ran. Like the others, without turns that were refused or lost. */
   readonly queuedMs: Histogram;
   /** From the start of the engine's work to the first output of the model, since this is recorded. */
@@ -381,8 +386,10 @@ export interface CostPeriod extends Totals {
 export interface KeyCost {
   readonly keyId: string;
   readonly requests: number;
-  /** USD. */
+  /** USD: the sum over the turns whose price is known. */
   readonly costUsd: number;
+  /** As in `Totals`. */
+  readonly unpriced: number;
 }
 
 /** Running sums that are updated as turns end. The cost of reading them does not depend on the number of turns. */

@@ -56,8 +56,8 @@ describe("dashboard: the admin API", () => {
       expect(data).to.have.length(1);
       expect(data[0]).to.include({ request_count: 2 });
       expect(data[0]?.["by_key"]).to.have.deep.members([
-        { key_id: "bob", cost_usd: one, request_count: 1 },
-        { key_id: "admin", cost_usd: other, request_count: 1 },
+        { key_id: "bob", cost_usd: one, cost_unpriced_turns: 0, request_count: 1 },
+        { key_id: "admin", cost_usd: other, cost_unpriced_turns: 0, request_count: 1 },
       ]);
     }
 

@@ -18,6 +18,11 @@ import {
 
 const PAGE = { total: COUNT, page: COUNT, limit: COUNT };
 
+const UNPRICED = {
+  ...COUNT,
+  description: "How many of its turns the cost leaves out, wholly or in part, since their price is unknown.",
+};
+
 const SESSION = {
   session_id: ID,
   key_id: TEXT,
@@ -34,6 +39,7 @@ const SESSION = {
   tokens: core("Tokens"),
   cost_usd: COST,
   cost_estimated: FLAG,
+  cost_unpriced_turns: UNPRICED,
   running: FLAG,
   waiting: { ...FLAG, description: "A call of it waits for a decision." },
 };
@@ -173,6 +179,7 @@ export const SCHEMAS: Part = named({
     total_cost_usd: COST,
     tokens: core("Tokens"),
     cost_estimated_turns: COUNT,
+    cost_unpriced_turns: UNPRICED,
     models_breakdown: list(object({ ...SHARE, tokens: core("Tokens") })),
     load: object({ running: COUNT, queued: COUNT, processes: COUNT }),
     pending_approvals: COUNT,
@@ -189,8 +196,8 @@ export const SCHEMAS: Part = named({
         requests: COUNT,
         open: COUNT,
         ends: ENDS,
-        cost_usd: { type: "number", minimum: 0 },
-        by_model: list(object({ model: TEXT, requests: COUNT, cost_usd: { type: "number", minimum: 0 } })),
+        cost_usd: COST,
+        by_model: list(object({ model: TEXT, requests: COUNT, cost_usd: COST })),
         whole: PERCENTILES,
       }),
     ),
@@ -202,7 +209,8 @@ export const SCHEMAS: Part = named({
       description: "What kind of process ran them, as far as it is recorded.",
     },
     tokens: core("Tokens"),
-    cost_usd: { type: "number", minimum: 0 },
+    cost_usd: COST,
+    cost_unpriced_turns: UNPRICED,
     latency: object({ queued: PERCENTILES, first_token: PERCENTILES, whole: PERCENTILES }),
   }),
   Budget: object({
@@ -382,10 +390,13 @@ export const SCHEMAS: Part = named({
       object({
         period: { type: "string", description: "`2026-03-12`, `2026-W11` or `2026-03`." },
         cost_usd: COST,
+        cost_unpriced_turns: UNPRICED,
         request_count: COUNT,
         tokens: core("Tokens"),
         by_model: list(object(SHARE)),
-        by_key: list(object({ key_id: TEXT, cost_usd: COST, request_count: COUNT })),
+        by_key: list(
+          object({ key_id: TEXT, cost_usd: COST, cost_unpriced_turns: UNPRICED, request_count: COUNT }),
+        ),
       }),
     ),
     group_by: { enum: ["daily", "weekly", "monthly"] },

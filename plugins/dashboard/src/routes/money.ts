@@ -67,13 +67,15 @@ function periodView(period: CostPeriod) {
   return {
     period: period.period,
     cost_usd: costOf(period),
+    cost_unpriced_turns: period.unpriced,
     request_count: period.requests,
     tokens: period.tokens,
     by_model: period.byModel.map((totals) => {
       return { model: totals.model, cost_usd: costOf(totals), request_count: totals.requests };
     }),
-    by_key: period.byKey.map(({ keyId, costUsd, requests }) => {
-      return { key_id: keyId, cost_usd: costUsd, request_count: requests };
+    by_key: period.byKey.map((key) => {
+      const { keyId: key_id, requests: request_count, unpriced: cost_unpriced_turns } = key;
+      return { key_id, cost_usd: costOf(key), cost_unpriced_turns, request_count };
     }),
   };
 }
@@ -82,10 +84,14 @@ export type Period = ReturnType<typeof periodView>;
 
 const COLUMNS = ["period_utc", "of", "name", "requests", "cost_usd"] as const;
 
-function rowsOf({ period, requests, costUsd, byModel, byKey }: CostPeriod) {
+/** The lines of a period. The cost is empty where no price is known. */
+function rowsOf(all: CostPeriod) {
+  const line = (of: string, name: string, totals: Pick<CostPeriod, "requests" | "costUsd" | "unpriced">) => {
+    return [all.period, of, name, totals.requests, costOf(totals) ?? ""];
+  };
   return [
-    [period, "total", "", requests, costUsd],
-    ...byModel.map((totals) => [period, "model", totals.model, totals.requests, totals.costUsd]),
-    ...byKey.map((key) => [period, "key", key.keyId, key.requests, key.costUsd]),
+    line("total", "", all),
+    ...all.byModel.map((totals) => line("model", totals.model, totals)),
+    ...all.byKey.map((totals) => line("key", totals.keyId, totals)),
   ];
 }

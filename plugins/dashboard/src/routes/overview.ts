@@ -30,6 +30,7 @@ async function overviewOf({ control, ledger, sessions, approvals }: OverviewPart
     total_cost_usd: costOf(overview),
     tokens: overview.tokens,
     cost_estimated_turns: overview.estimated,
+    cost_unpriced_turns: overview.unpriced,
     models_breakdown: overview.byModel.map((totals) => {
       const { model, requests, tokens } = totals;
       return { model, request_count: requests, cost_usd: costOf(totals), tokens };

@@ -158,8 +158,9 @@ async function sessionDetail(
   { ledger, sessions, approvals, firstPrompts }: SessionParts,
 ) {
   const running = (await ledger.running()).some(({ sessionId }) => sessionId === session.id);
-  const byModel = (await sessions.byModel(session.id)).map(({ model, requests, tokens, ...totals }) => {
-    return { model, request_count: requests, tokens, cost_usd: costOf({ tokens, ...totals }) };
+  const byModel = (await sessions.byModel(session.id)).map((totals) => {
+    const { model, requests: request_count, tokens } = totals;
+    return { model, request_count, tokens, cost_usd: costOf(totals) };
   });
   const { systemPrompt, kind } = session;
   const terminal = await sessions.terminal(session.id);

@@ -3,6 +3,7 @@ import type Router from "@koa/router";
 import { oneOf } from "../query.js";
 import { merged, NOTHING, percentilesOf } from "../statistics/counts.js";
 import { DAY_MS, HOUR_MS, type StatisticsHistory } from "../statistics/history.js";
+import { costOf } from "./views.js";
 
 interface Range {
   readonly lengthMs: number;
@@ -51,7 +52,8 @@ async function statisticsOf(range: RangeName, history: StatisticsHistory) {
     ends: total.ends,
     processes: total.processes,
     tokens: total.tokens,
-    cost_usd: total.costUsd,
+    cost_usd: costOf(total),
+    cost_unpriced_turns: total.unpriced,
     latency: {
       queued: percentilesOf(total.queuedMs),
       first_token: percentilesOf(total.firstTokenMs),
@@ -74,14 +76,15 @@ function startsOf(range: RangeName, now: number): number[] {
   return Array.from({ length: (last - first) / lengthMs + 1 }, (_, index) => first + index * lengthMs);
 }
 
-function periodView(period: string, { turns, open, ends, costUsd, byModel, wholeMs }: TurnStatistics) {
+function periodView(period: string, counted: TurnStatistics) {
+  const { turns, open, ends, byModel, wholeMs } = counted;
   return {
     period,
     requests: turns,
     open,
     ends,
-    cost_usd: costUsd,
-    by_model: byModel.map((row) => ({ model: row.model, requests: row.turns, cost_usd: row.costUsd })),
+    cost_usd: costOf(counted),
+    by_model: byModel.map((row) => ({ model: row.model, requests: row.turns, cost_usd: costOf(row) })),
     whole: percentilesOf(wholeMs),
   };
 }

@@ -2,7 +2,7 @@ import type { Approvals, SessionRecord, Totals, TurnRecord, TurnResponse } from 
 import type { Prompt } from "../live/prompts.js";
 
 /** The cost of several turns: null if no price is known for any of them. */
-export function costOf({ costUsd, unpriced }: Totals): number | null {
+export function costOf({ costUsd, unpriced }: Pick<Totals, "costUsd" | "unpriced">): number | null {
   return unpriced > 0 && costUsd === 0 ? null : costUsd;
 }
 
@@ -29,6 +29,7 @@ export function sessionView(session: SessionRecord, { running, waiting, firstPro
     tokens: totals.tokens,
     cost_usd: costOf(totals),
     cost_estimated: totals.estimated > 0,
+    cost_unpriced_turns: totals.unpriced,
     running,
     waiting,
   };

@@ -7,6 +7,7 @@ export const NOTHING: TurnStatistics = {
   processes: {},
   tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
   costUsd: 0,
+  unpriced: 0,
   byModel: [],
   queuedMs: [],
   firstTokenMs: [],
@@ -31,12 +32,14 @@ export function merged(parts: readonly TurnStatistics[]): TurnStatistics {
       cache_write: sum(({ tokens }) => tokens.cache_write),
     },
     costUsd: sum(({ costUsd }) => costUsd),
+    unpriced: sum(({ unpriced }) => unpriced),
     byModel: models.map((model) => {
       const rows = parts.flatMap(({ byModel }) => byModel.filter((row) => row.model === model));
       return {
         model,
         turns: rows.reduce((total, { turns }) => total + turns, 0),
         costUsd: rows.reduce((total, { costUsd }) => total + costUsd, 0),
+        unpriced: rows.reduce((total, { unpriced }) => total + unpriced, 0),
       };
     }),
     queuedMs: mergedHistogram(parts.map(({ queuedMs }) => queuedMs)),

@@ -85,5 +85,17 @@ export function shortId(id: string): string {
 }
 
 export function requests(number: number): string {
-  return number === 1 ? "1 request" : `${count(number)} requests`;
+  return inWords(number, "request");
+}
+
+/** What is to be known of a sum of costs: how many turns are estimated, and how many it leaves out. Empty if none. */
+export function costNote(estimated: number, unpriced: number): string {
+  return [
+    ...(estimated > 0 ? [`${inWords(estimated, "turn")} estimated`] : []),
+    ...(unpriced > 0 ? [`${inWords(unpriced, "turn")} of unknown price`] : []),
+  ].join(", ");
+}
+
+function inWords(number: number, thing: string): string {
+  return number === 1 ? `1 ${thing}` : `${count(number)} ${thing}s`;
 }
