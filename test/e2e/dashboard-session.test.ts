@@ -236,6 +236,76 @@ describe("the dashboard's page of a session", () => {
     expect((await gateway.request(`/session/${fork}`, { key: KEYS.bob })).status).to.equal(200);
   });
 
+  it("begins one turn for a prompt that is sent again after its answer was lost, and one fork for two clicks", async () => {
+    const { id } = await startSession(gateway);
+    await visited.go(`sessions/${id}`);
+    let lost = 0;
+    await page.route("**/prompt", async (route) => {
+      if (lost++ > 0) return route.continue();
+      await route.fetch();
+      await route.abort();
+    });
+    const box = page.getByLabel("Prompt, on behalf of the key bob");
+    await box.fill("[[say only once]]");
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("alert").getByText("the gateway does not respond").waitFor();
+    expect(visited.trouble.splice(0)).to.have.length(1);
+    expect(await box.inputValue()).to.equal("[[say only once]]");
+    await page.getByRole("button", { name: "Send" }).click();
+    await eventually("it is sent", async () => (await box.inputValue()) === "");
+    await page.locator("article", { hasText: "completed" }).waitFor();
+    const turns = async () => (await gateway.request(`/session/${id}`, { key: KEYS.bob })).body["task_count"];
+    expect(await turns()).to.equal(1);
+    await box.fill("[[say only once]]");
+    await page.getByRole("button", { name: "Send" }).click();
+    await eventually("the same words, written again, are another prompt", async () => (await turns()) === 2);
+    await page.locator("article", { hasText: "completed" }).nth(1).waitFor();
+    const wrong = await gateway.request(`/admin/sessions/${id}/prompt`, {
+      body: { prompt: "x", draft_id: "?" },
+    });
+    expect(wrong.status).to.equal(400);
+
+    let forks = 0;
+    await page.route("**/fork", (route) => {
+      forks++;
+      return route.continue();
+    });
+    await page.getByRole("button", { name: "Fork here" }).first().dblclick();
+    await eventually("the fork", async () => !page.url().includes(id));
+    await page.getByText("Before the fork").waitFor();
+    expect(forks).to.equal(1);
+    await page.unroute("**/prompt");
+    await page.unroute("**/fork");
+  });
+
+  it("keeps what is typed and attached while a prompt is sent", async () => {
+    const { id } = await startSession(gateway);
+    await visited.go(`sessions/${id}`);
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route("**/prompt", async (route) => {
+      await released;
+      await route.continue();
+    });
+    const box = page.getByLabel("Prompt, on behalf of the key bob");
+    await box.fill("[[say first]]");
+    const begun = page.waitForRequest("**/prompt");
+    await page.getByRole("button", { name: "Send" }).click();
+    await begun;
+    await box.fill("and then");
+    const note = { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("later") };
+    await page.locator('input[type="file"]').setInputFiles([note]);
+    await page.getByRole("button", { name: /Remove note\.txt/ }).waitFor();
+    release();
+    await page.locator("article", { hasText: "completed" }).waitFor();
+    await page.getByText("Sending …").waitFor({ state: "detached" });
+    expect(await box.inputValue()).to.equal("and then");
+    expect(await page.getByRole("button", { name: /Remove note\.txt/ }).count()).to.equal(1);
+    await page.unroute("**/prompt");
+  });
+
   it("sends images and text files with a prompt, and refuses other files", async () => {
     const { id } = await startSession(gateway);
     await visited.go(`sessions/${id}`);

@@ -3,6 +3,7 @@ import type {
   GatewayControl,
   Keys,
   LedgerView,
+  PluginStore,
   Scope,
   SessionsView,
   TurnRunner,
@@ -24,6 +25,7 @@ import { overviewRoutes } from "./routes/overview.js";
 import { pluginPageRoutes } from "./routes/plugin-pages.js";
 import { pluginRoutes } from "./routes/plugins.js";
 import { requestRoutes } from "./routes/requests.js";
+import { SentOnce } from "./routes/sent-once.js";
 import { sessionRoutes } from "./routes/sessions.js";
 import { statisticsRoutes } from "./routes/statistics.js";
 import type { StatisticsHistory } from "./statistics/history.js";
@@ -40,6 +42,7 @@ export interface AdminParts {
   readonly keys: Keys;
   readonly log: Pick<Scope["log"], "warn">;
   readonly history: StatisticsHistory;
+  readonly store: Pick<PluginStore, "get" | "set">;
 }
 
 /** The admin API, below `/admin`. */
@@ -69,7 +72,7 @@ export function adminRouter(parts: AdminParts): Router {
   budgetRoutes(router, parts);
   requestRoutes(router, { ledger, prompts: feed.prompts, approvals: parts.approvals });
   const { prompts, firstPrompts, work } = feed;
-  sessionRoutes(router, { ...parts, peers, prompts, firstPrompts, work });
+  sessionRoutes(router, { ...parts, peers, prompts, firstPrompts, work, sent: new SentOnce(parts) });
   approvalRoutes(router, { ...parts, peers, prompts });
   logRoutes(router, { control, ledger, peers });
   moneyRoutes(router, ledger, control);

@@ -28,7 +28,7 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals" |
     // A login ends with the key that it came with.
     const logins = new AdminSessions(config.session_secs, Date.now, control.keys()[0]?.fingerprint);
     const sharedLogins = shared ? await SharedLogins.open({ sessions: logins, store, signal }) : undefined;
-    const common = { control, sessions, ledger, turns, approvals, keys, log };
+    const common = { control, sessions, ledger, turns, approvals, keys, log, store };
     const parts = { ...common, feed, logins, sharedLogins, history };
     if (sharedLogins === undefined)
       kernel.hooks.authenticate.tap("login", (request) => loginAt(request, control, logins));

@@ -72,6 +72,12 @@ const PERIODS = query(
   "Number of periods, latest first.",
 );
 
+const DRAFT = {
+  type: "string",
+  pattern: "^[A-Za-z0-9_-]{1,100}$",
+  description: "Chosen by the caller. Sent again with it within a day, the prompt begins no second turn.",
+};
+
 const FILE = object({
   name: TEXT,
   media_type: {
@@ -196,7 +202,10 @@ export const ADMIN_PATHS: PathsObject = {
       json(object({ session_id: ID, turn_id: ID }), "The turn has begun."),
       {
         parameters: [inPath("id")],
-        body: object({ prompt: TEXT, files: list(FILE) }, { optional: ["files"] }),
+        body: object(
+          { prompt: TEXT, files: list(FILE), draft_id: DRAFT },
+          { optional: ["files", "draft_id"] },
+        ),
       },
     ),
   },

@@ -16,6 +16,7 @@ import { answeredAtItsNode, type Peers } from "../peers.js";
 import { matching, objectIn, param, text, wholeNumber } from "../query.js";
 import { contentOf } from "./prompt-content.js";
 import { promptsOf } from "./prompts-of.js";
+import type { SentOnce } from "./sent-once.js";
 import {
   answerView,
   costOf,
@@ -39,6 +40,7 @@ export interface SessionParts {
   readonly prompts: LatestPrompts;
   readonly firstPrompts: FirstPrompts;
   readonly work: LatestWork;
+  readonly sent: SentOnce;
 }
 
 /** `/sessions…` and `/turns…`: the conversations of all keys. */
@@ -95,7 +97,7 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
 }
 
 /** What the admin does with a session, on behalf of its key. */
-function changeRoutes(router: Router, { sessions, turns }: SessionParts): void {
+function changeRoutes(router: Router, { sessions, turns, sent }: SessionParts): void {
   router.patch("/sessions/:id", async (ctx) => {
     const session = await find(sessions, param(ctx, "id"));
     const { title } = objectIn(ctx);
@@ -105,11 +107,12 @@ function changeRoutes(router: Router, { sessions, turns }: SessionParts): void {
   });
   router.post("/sessions/:id/prompt", async (ctx) => {
     const session = await find(sessions, param(ctx, "id"));
-    const { prompt, files } = objectIn(ctx);
+    const { prompt, files, draft_id } = objectIn(ctx);
     if (typeof prompt !== "string") throw new Refusal(400, "prompt must be a string");
     const content = contentOf(prompt, files);
-    const turn = await turns.prompt(session.keyId, session.id, { prompt, ...(content && { content }) });
-    ctx.body = { session_id: session.id, turn_id: turn.id };
+    const request = { prompt, ...(content && { content }) };
+    const begin = async () => (await turns.prompt(session.keyId, session.id, request)).id;
+    ctx.body = { session_id: session.id, turn_id: await sent.turn(session.id, draft_id, begin) };
   });
   router.post("/sessions/:id/fork", async (ctx) => {
     const session = await find(sessions, param(ctx, "id"));
