@@ -43,11 +43,13 @@ export interface AdminParts {
   readonly log: Pick<Scope["log"], "warn">;
   readonly history: StatisticsHistory;
   readonly store: Pick<PluginStore, "get" | "set">;
+  /** See `keyMark`. */
+  readonly mark: string;
 }
 
 /** The admin API, below `/admin`. */
 export function adminRouter(parts: AdminParts): Router {
-  const { control, ledger, feed, logins, sharedLogins } = parts;
+  const { control, ledger, feed, logins, sharedLogins, mark } = parts;
   const router = new Router();
   const peers = new Peers(control, parts.sessions);
   router.use((ctx, next) => {
@@ -65,7 +67,7 @@ export function adminRouter(parts: AdminParts): Router {
       return next();
     });
   }
-  loginRoutes(router, { control, sessions: logins, shared: sharedLogins });
+  loginRoutes(router, { control, sessions: logins, shared: sharedLogins, mark });
   router.use(adminOnly(control, logins));
   overviewRoutes(router, parts);
   statisticsRoutes(router, parts.history);

@@ -2,6 +2,7 @@ import { definePlugin, pageRouter } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { AdminSessions } from "./access/admin-sessions.js";
 import { isBelowAdmin, loginAt, tokenIn } from "./access/guard.js";
+import { keyMark } from "./access/key-mark.js";
 import { SharedLogins } from "./access/shared-logins.js";
 import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
@@ -26,9 +27,11 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals" |
     const history = new StatisticsHistory({ ledger, store, log });
     kernel.onDispose(() => history.close());
     // A login ends with the key that it came with.
-    const logins = new AdminSessions(config.session_secs, Date.now, control.keys()[0]?.fingerprint);
+    const fingerprint = control.keys()[0]?.fingerprint;
+    const logins = new AdminSessions(config.session_secs, Date.now, fingerprint);
+    const mark = await keyMark(fingerprint, store);
     const sharedLogins = shared ? await SharedLogins.open({ sessions: logins, store, signal }) : undefined;
-    const common = { control, sessions, ledger, turns, approvals, keys, log, store };
+    const common = { control, sessions, ledger, turns, approvals, keys, log, store, mark };
     const parts = { ...common, feed, logins, sharedLogins, history };
     if (sharedLogins === undefined)
       kernel.hooks.authenticate.tap("login", (request) => loginAt(request, control, logins));

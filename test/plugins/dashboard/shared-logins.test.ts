@@ -94,7 +94,7 @@ describe("logins of several gateways", () => {
     const shared = await SharedLogins.open({ sessions, store: counting, signal: over.signal });
     const router = new Router();
     const control = { publicUrl: () => undefined } as Partial<GatewayControl> as GatewayControl;
-    loginRoutes(router, { control, sessions, shared });
+    loginRoutes(router, { control, sessions, shared, mark: "" });
     const server = createServer(new Koa().use(router.routes()).callback()).listen(0, "127.0.0.1");
     const url = `http://127.0.0.1:${await listeningPort(server)}/logout`;
     const logOut = async (cookie: Readonly<Record<string, string>>) => {

@@ -164,6 +164,7 @@ const LOG_DETAILS = {
 
 const ME = {
   key_id: TEXT,
+  key_mark: { ...TEXT, description: "The same for every login with this key, and for no other key." },
   version: TEXT,
   expires_at: { ...orNull(TIME), description: "Null if the request came with a key." },
 };

@@ -10,6 +10,8 @@ export interface LoginParts {
   readonly sessions: AdminSessions;
   /** Undefined on a single machine. */
   readonly shared: SharedLogins | undefined;
+  /** See `keyMark`. */
+  readonly mark: string;
 }
 
 /**
@@ -17,7 +19,13 @@ export interface LoginParts {
  * that a page that only wants to know leaves no refused request in the log.
  */
 export function loginRoutes(router: Router, parts: LoginParts): void {
-  const { control, sessions, shared } = parts;
+  const { control, sessions, shared, mark } = parts;
+  const meOf = (expiresAt: number | undefined): Me => ({
+    key_id: adminId(control),
+    key_mark: mark,
+    version: control.version,
+    expires_at: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
+  });
   router.post("/login", async (ctx) => {
     refuseOtherSites((name) => ctx.get(name), control.publicUrl());
     checkKey(ctx, control);
@@ -25,13 +33,11 @@ export function loginRoutes(router: Router, parts: LoginParts): void {
     await shared?.opened(token, expiresAt);
     setCookie(ctx, token, sessions.lifetimeSecs);
     ctx.state["caller"] = { keyId: adminId(control), admin: true };
-    ctx.body = { success: true, ...meOf(control, expiresAt) };
+    ctx.body = { success: true, ...meOf(expiresAt) };
   });
   router.get("/login", (ctx) => {
     const session = sessions.find(tokenIn(ctx.headers));
-    ctx.body = {
-      login: session === undefined ? null : meOf(control, session.expiresAt),
-    } satisfies LoginState;
+    ctx.body = { login: session === undefined ? null : meOf(session.expiresAt) } satisfies LoginState;
   });
   // Not guarded: a browser with an expired cookie can drop it too.
   router.post("/logout", async (ctx) => {
@@ -46,7 +52,7 @@ export function loginRoutes(router: Router, parts: LoginParts): void {
     ctx.body = { logged_out: true };
   });
   router.get("/me", adminOnly(control, sessions), (ctx) => {
-    ctx.body = meOf(control, loginOf(ctx)?.expiresAt);
+    ctx.body = meOf(loginOf(ctx)?.expiresAt);
   });
 }
 
@@ -70,15 +76,13 @@ function setCookie(ctx: Context, token: string, maxAgeSecs: number): void {
   ctx.set("set-cookie", `${COOKIE}=${token}; Max-Age=${maxAgeSecs}; HttpOnly; SameSite=Strict${secure}`);
 }
 
-function meOf(control: GatewayControl, expiresAt: number | undefined) {
-  return {
-    key_id: adminId(control),
-    version: control.version,
-    expires_at: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
-  };
+export interface Me {
+  readonly key_id: string;
+  /** The same for every login with this key, and for no other key. */
+  readonly key_mark: string;
+  readonly version: string;
+  readonly expires_at: string | null;
 }
-
-export type Me = ReturnType<typeof meOf>;
 
 export interface LoginState {
   /** Null if this browser is not logged in. */

@@ -1,38 +1,63 @@
-import { get, messageOf, onLoginEnded, post } from "./api.js";
+import { adminUrl, get, messageOf, onLoginEnded, post } from "./api.js";
 import type { LoginState, Me } from "./types.js";
 
 /** The login of this browser. */
 class Login {
   /** Undefined while unknown; null when not logged in. */
   me = $state.raw<Me | null | undefined>(undefined);
+  /** Whose pages are kept, with what was typed in them, when a login expires; nobody's after a logout. */
+  kept = $state.raw<Me | undefined>(undefined);
   /** Why the user must log in again. */
   reason = $state("");
   /** Why the login could not be checked. */
   trouble = $state("");
 
+  /** Tells this browser's other tabs of a logout. */
+  readonly #channel = new BroadcastChannel(adminUrl("login"));
+
+  constructor() {
+    this.#channel.onmessage = () => {
+      this.ended();
+      this.#leave();
+    };
+  }
+
   /** Checks whether the cookie is still valid. An unreachable gateway says nothing about that. */
   async begin(): Promise<void> {
     this.trouble = "";
     try {
-      this.me = (await get<LoginState>("login")).login;
+      const { login } = await get<LoginState>("login");
+      if (login === null) this.ended();
+      else this.#enter(login);
     } catch (error) {
       this.trouble = messageOf(error);
     }
   }
 
   async in(key: string): Promise<void> {
-    this.me = await post<Me>("login", { key });
-    this.reason = "";
+    this.#enter(await post<Me>("login", { key }));
   }
 
   async out(): Promise<void> {
     await post("logout");
-    this.me = null;
+    this.#channel.postMessage("logout");
+    this.#leave();
   }
 
   ended(): void {
     if (this.me) this.reason = "Your login has expired. Log in again to continue where you left off.";
     this.me = null;
+  }
+
+  #enter(me: Me): void {
+    this.me = me;
+    this.kept = me;
+    this.reason = "";
+  }
+
+  #leave(): void {
+    this.me = null;
+    this.kept = undefined;
   }
 }
 
