@@ -23,7 +23,8 @@ export interface CardOptions {
 
 const MAX_CALL = 2800;
 const MAX_DENIED_CALL = 500;
-const MAX_DENIED_SHOWN = 5;
+/** Denied calls on one card: what is not shown is not approved. */
+export const MAX_DENIED_SHOWN = 5;
 const MAX_NAME = 100;
 const MAX_QUESTION = 1200;
 const MAX_OPTION = 200;
@@ -43,17 +44,16 @@ export function callCard(approval: Approval, options: CardOptions): Message {
   return { spans, buttons: verdict === undefined ? actionButtons([["a", "d"], ["s"]], options) : undefined };
 }
 
-/** Denied calls of a turn in `deny` mode; approving lets exactly these run. */
+/** Up to `MAX_DENIED_SHOWN` denied calls of a turn in `deny` mode; approving lets exactly these run. `rest`: how many more. */
 export function denialsCard(
   denials: NonNullable<TurnResponse["permission_denials"]>,
   options: CardOptions,
+  rest = 0,
 ): Message {
   const { say, verdict, sizes } = options;
-  const shown = denials.slice(0, MAX_DENIED_SHOWN);
-  const rest = denials.length - shown.length;
   const spans = lines([
     [plain("🔐 "), bold(line(say("wasDenied", { count: denials.length }), MAX_NAME, sizes))],
-    ...shown.flatMap(({ tool_name: tool, tool_input: input }) => [
+    ...denials.flatMap(({ tool_name: tool, tool_input: input }) => [
       [bold(line(tool, MAX_NAME, sizes))],
       callSpans({ tool, input }, MAX_DENIED_CALL, options),
     ]),

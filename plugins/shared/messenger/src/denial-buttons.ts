@@ -1,7 +1,7 @@
 import type { Approvals, LedgerView, PluginScope, TurnRunner } from "@claudeway/core";
 import type { Answers } from "./answers.js";
 import { type Board, newToken } from "./board.js";
-import { denialsCard } from "./cards.js";
+import { denialsCard, MAX_DENIED_SHOWN } from "./cards.js";
 import { codeOf, reasonOf } from "./failures.js";
 import type { Message, Messenger, Press } from "./messenger.js";
 import type { State } from "./state.js";
@@ -25,6 +25,8 @@ export interface DenialButtonsOptions {
 
 const APPROVALS_LOOKED_AT = 200;
 const MAX_DENIED = 500;
+/** Cards of one turn: a model that repeats what is denied must not flood the chat. */
+const MAX_CARDS_OF_TURN = 10;
 
 /** Denied calls of a turn in `deny` mode: approving lets exactly these run, once. */
 export class DenialButtons {
@@ -58,13 +60,18 @@ export class DenialButtons {
     const denials = (response.permission_denials ?? []).filter(({ tool_use_id: id }) => !asked.has(id));
     if (denials.length === 0) return;
     const { turnId, sessionId, keyId } = turn;
-    const toolUseIds = denials.map(({ tool_use_id: id }) => id);
-    const subject = { kind: "denials", keyId, sessionId, turnId, toolUseIds } as const;
     const key = state.keyOfSession(sessionId) ?? homeKey;
     if (key === undefined) return;
-    const card = { token: newToken(), messageId: "", subject };
-    const message = denialsCard(denials, { say, token: card.token, sizes: messenger.sizes });
-    await this.#board.inOrder(card.token, () => this.#board.post(card, key, message));
+    const most = MAX_CARDS_OF_TURN * MAX_DENIED_SHOWN;
+    for (let from = 0; from < Math.min(denials.length, most); from += MAX_DENIED_SHOWN) {
+      const shown = denials.slice(from, from + MAX_DENIED_SHOWN);
+      const rest = from + MAX_DENIED_SHOWN === most ? denials.length - most : 0;
+      const toolUseIds = shown.map(({ tool_use_id: id }) => id);
+      const subject = { kind: "denials", keyId, sessionId, turnId, toolUseIds } as const;
+      const card = { token: newToken(), messageId: "", subject };
+      const message = denialsCard(shown, { say, token: card.token, sizes: messenger.sizes }, rest);
+      await this.#board.inOrder(card.token, () => this.#board.post(card, key, message));
+    }
   }
 
   /** Removes the buttons of calls that were approved through the API. */
@@ -101,7 +108,8 @@ export class DenialButtons {
     state.setCard({ ...card, verdict });
     await state.saved();
     scope.log.info({ turn_id: card.subject.turnId, user_id: press.from.id }, `denied calls: ${verdict}`);
-    const { keyId, sessionId, toolUseIds } = card.subject;
+    const { keyId, sessionId } = card.subject;
+    const toolUseIds = shownOf(card.subject);
     if (action === "d")
       return void (await Promise.all([
         this.#board.say(press, "pressed"),
@@ -144,9 +152,8 @@ export class DenialButtons {
   async #messageOf({ subject, token }: DenialsCard, verdict: string): Promise<Message> {
     const { ledger, say, messenger } = this.options;
     const response = await ledger.response(subject.turnId);
-    const denials = (response?.permission_denials ?? []).filter((one) =>
-      subject.toolUseIds.includes(one.tool_use_id),
-    );
+    const shown = shownOf(subject);
+    const denials = (response?.permission_denials ?? []).filter(({ tool_use_id: id }) => shown.includes(id));
     return denialsCard(denials, { say, token, verdict, sizes: messenger.sizes });
   }
 }
@@ -160,6 +167,11 @@ function withoutRun(
 ): string {
   const count = approved.filter(({ tool_use_id: id, ran }) => !ran && ids.includes(id)).length;
   return count === 0 ? verdict : `${verdict}. ${say("didNotRun", { count })}`;
+}
+
+/** The calls that a card shows: one of an earlier version may name more. */
+function shownOf({ toolUseIds }: DenialsCard["subject"]): readonly string[] {
+  return toolUseIds.slice(0, MAX_DENIED_SHOWN);
 }
 
 type DenialsCard = CardOf<"denials">;
