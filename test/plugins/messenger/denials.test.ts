@@ -87,4 +87,12 @@ describe("cards of denied calls", () => {
     await eventually("a turn", () => started.turns.ran.length === 1);
     expect(started.turns.approved).to.deep.equal([idsOf(0, 1, 2, 3, 4)]);
   });
+
+  it("show the directory of a call", async () => {
+    const { api } = await inTelegram();
+    deny(denialsOf(2).map((one, n) => (n === 0 ? one : { ...one, cwd: "/srv/production" })));
+    const card = await eventually("a card", () => api.find("folder-0."));
+    expect(card.html).to.contain("in /srv/production:\nrm -rf folder-1.");
+    expect(card.html.match(/in \//g)).to.have.length(1);
+  });
 });

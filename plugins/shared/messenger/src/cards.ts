@@ -53,9 +53,10 @@ export function denialsCard(
   const { say, verdict, sizes } = options;
   const spans = lines([
     [plain("🔐 "), bold(line(say("wasDenied", { count: denials.length }), MAX_NAME, sizes))],
-    ...denials.flatMap(({ tool_name: tool, tool_input: input }) => [
+    ...denials.flatMap(({ tool_name: tool, tool_input: input, cwd }) => [
       [bold(line(tool, MAX_NAME, sizes))],
-      callSpans({ tool, input }, MAX_DENIED_CALL, options),
+      // A denial has a directory only if it is not the turn's.
+      callSpans({ tool, input, cwd, workdir: "" }, MAX_DENIED_CALL, options),
     ]),
     ...(rest > 0 ? [[plain(`… +${rest}`)]] : []),
     ...verdictLines(options),
