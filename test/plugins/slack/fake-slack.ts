@@ -66,6 +66,8 @@ export class FakeSlack {
   filesOpen = 0;
   mostFilesOpen = 0;
   readonly always = new Map<string, Behaviour>();
+  /** Channels that the bot was removed from. */
+  readonly left = new Set<string>();
   botToken = BOT_TOKEN;
   appToken = APP_TOKEN;
   /** After so many milliseconds, an envelope that is not acknowledged is delivered again. */
@@ -292,6 +294,7 @@ export class FakeSlack {
     if (token === undefined) throw new Refused("not_authed");
     if (token !== (method === "apps.connections.open" ? this.appToken : this.botToken))
       throw new Refused("invalid_auth");
+    if (this.left.has(form["channel"] ?? "")) throw new Refused("not_in_channel");
     switch (method) {
       case "auth.test":
         return { user_id: BOT_USER, user: "claude", team: "Acme", team_id: "T0", bot_id: "B0" };

@@ -199,6 +199,22 @@ describe("telegram at several gateways", () => {
     expect(gateways.leader).to.equal("b");
   });
 
+  it("shows that answer also while the approvals that wait can't be found", async () => {
+    gateways = await Gateways.start("a", "b");
+    const { api, approvals, turns, lead } = gateways;
+    turns.script = () => ({ pieces: ["slow ", "answer"], everyMs: 1500 });
+    api.write("take your time", { thread: 7 });
+    await eventually("its turn, in the store", async () => {
+      const { entries } = await gateways.store.list("");
+      return entries.some(
+        ({ key, value }) => key.includes("/waiting/") && JSON.stringify(value).includes("turnId"),
+      );
+    });
+    approvals.list = () => Promise.reject(new Error("the ledger is busy"));
+    lead.depose("a");
+    await eventually("the answer", () => api.find("slow answer"));
+  });
+
   it("posts the news of each gateway from there, once", async () => {
     gateways = await Gateways.start("a", "b");
     gateways

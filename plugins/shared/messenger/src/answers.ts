@@ -1,4 +1,5 @@
 import type { Approval, Approvals, LedgerView, PluginScope, TurnHandle, TurnRunner } from "@claudeway/core";
+import { attempt } from "./background.js";
 import { GrowingAnswer, type Pace } from "./growing-answer.js";
 import type { Messenger } from "./messenger.js";
 import { ParkedNotices } from "./parked-notices.js";
@@ -127,7 +128,9 @@ export class Answers {
   /** After a start: shows decisions that were made, and parked turns that ended, while the plugin was off. */
   async catchUp(): Promise<void> {
     for (const { turnId } of this.options.state.allParked) {
-      await this.#catchUpWith({ turnId, sessionId: "", keyId: "" });
+      await attempt(this.options.scope, "showing the end of a parked turn", () =>
+        this.#catchUpWith({ turnId, sessionId: "", keyId: "" }),
+      );
     }
   }
 

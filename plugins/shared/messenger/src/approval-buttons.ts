@@ -1,7 +1,8 @@
 import type { Approval, Approvals, Decision, PluginScope } from "@claudeway/core";
+import { attempt } from "./background.js";
 import { type Board, newToken } from "./board.js";
 import { callCard, questionCard } from "./cards.js";
-import { codeOf, reasonOf } from "./failures.js";
+import { codeOf, isRejected, reasonOf } from "./failures.js";
 import type { Message, Messenger, Person, Press } from "./messenger.js";
 import { verdictOf } from "./news.js";
 import { answersOf, questionsOf } from "./questions.js";
@@ -15,12 +16,14 @@ export interface ApprovalButtonsOptions {
   readonly say: Say;
   readonly approvalService: Approvals;
   readonly board: Board;
-  readonly scope: Pick<PluginScope, "log">;
+  readonly scope: Pick<PluginScope, "log" | "signal">;
   /** The conversation for approvals of sessions from outside this chat; undefined if they are not shown. */
   readonly homeKey: string | undefined;
 }
 
 const PENDING_AT_ONCE = 200;
+/** Milliseconds before a request is shown again that the messenger has refused. */
+const REFUSED_MS = 60_000;
 
 /** A press on a question: its number, and the option, or `k` to finish it. */
 const ON_QUESTION = /^q(\d+)(?:k|o(\d+))$/;
@@ -28,6 +31,8 @@ const ON_QUESTION = /^q(\d+)(?:k|o(\d+))$/;
 /** Pending approvals (calls and questions), decided by a button or by a written answer. */
 export class ApprovalButtons {
   readonly #board: Board;
+  /** When the messenger refused to show a pending call. */
+  readonly #refused = new Map<string, number>();
 
   constructor(private readonly options: ApprovalButtonsOptions) {
     this.#board = options.board;
@@ -61,16 +66,28 @@ export class ApprovalButtons {
 
   /** After a start: shows requests and decisions that were missed. */
   async reconcile(): Promise<void> {
-    const { approvalService, state } = this.options;
+    const { approvalService, state, scope } = this.options;
     const { approvals } = await approvalService.list({ status: "pending", page: 1, limit: PENDING_AT_ONCE });
     const pending = new Set(approvals.map(({ id }) => id));
     for (const { token, subject } of state.cards) {
       if (subject.kind !== "approval" || pending.has(subject.approvalId)) continue;
-      const approval = await approvalService.get(subject.approvalId);
-      if (approval === undefined) state.endCard(token);
-      else if (approval.status !== "pending") await this.decided(approval);
+      await attempt(scope, "showing a decision", async () => {
+        const approval = await approvalService.get(subject.approvalId);
+        if (approval === undefined) state.endCard(token);
+        else await this.decided(approval);
+      });
     }
-    for (const approval of approvals.toReversed()) await this.asked(approval);
+    for (const id of this.#refused.keys()) if (!pending.has(id)) this.#refused.delete(id);
+    for (const approval of approvals.toReversed())
+      await attempt(scope, "asking", () => this.#askedAgain(approval));
+  }
+
+  async #askedAgain(approval: Approval): Promise<void> {
+    if (Date.now() - (this.#refused.get(approval.id) ?? 0) < REFUSED_MS) return;
+    await this.asked(approval).catch((error: unknown) => {
+      if (isRejected(error)) this.#refused.set(approval.id, Date.now());
+      throw error;
+    });
   }
 
   /** An allowed user pressed a button of this message. */

@@ -1,5 +1,19 @@
 import type { PluginScope } from "@claudeway/core";
 
+/** Work on one thing of several: a failure is logged, and keeps nothing from the others. Rejects when switched off. */
+export async function attempt(
+  { log, signal }: Pick<PluginScope, "log" | "signal">,
+  what: string,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (signal.aborted) throw error;
+    log.warn({ err: error }, `${what} failed`);
+  }
+}
+
 /** Work that nothing waits for: failures are logged, and `close` waits for it. */
 export class Background {
   readonly #running = new Set<Promise<void>>();
@@ -8,11 +22,8 @@ export class Background {
 
   /** @param what names the work in the log: "showing a decision" */
   run(what: string, work: () => Promise<unknown>): void {
-    const run = work()
-      .then(() => undefined)
-      .catch((error: unknown) => {
-        if (!this.scope.signal.aborted) this.scope.log.warn({ err: error }, `${what} failed`);
-      })
+    const run = attempt(this.scope, what, work)
+      .catch(() => undefined)
       .finally(() => this.#running.delete(run));
     this.#running.add(run);
   }

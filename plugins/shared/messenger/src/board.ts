@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { PluginScope } from "@claudeway/core";
+import { isRejected, unlessRejected } from "./failures.js";
 import type { Message, Messenger, Press } from "./messenger.js";
 import type { State } from "./state.js";
 import type { Card } from "./state-entries.js";
@@ -9,6 +10,8 @@ export interface BoardOptions {
   readonly messenger: Messenger;
   readonly state: State;
   readonly say: Say;
+  /** The conversation for cards that the session's own one refuses. */
+  readonly homeKey: string | undefined;
   readonly scope: Pick<PluginScope, "log">;
 }
 
@@ -38,19 +41,27 @@ export class Board {
   }
 
   async #post(card: Card, key: string, message: Message): Promise<void> {
-    const { messenger, state } = this.options;
-    const place = { key, replyTo: state.isChain(key) ? state.lastOf(key) : undefined };
-    const messageId = await messenger.send(place, message);
-    state.setCard({ ...card, messageId, key });
-    if (state.isChain(key)) state.link(messageId, key);
+    const { state, homeKey } = this.options;
+    const shown = await this.#sendTo(key, message).catch((error: unknown) => {
+      if (!isRejected(error) || homeKey === undefined || homeKey === key) throw error;
+      return this.#sendTo(homeKey, message);
+    });
+    state.setCard({ ...card, ...shown });
+    if (state.isChain(shown.key)) state.link(shown.messageId, shown.key);
     await state.saved();
   }
 
-  /** Shows the decision on the message, then forgets the card. */
-  async settle(card: Card, { spans }: Message): Promise<void> {
+  async #sendTo(key: string, message: Message): Promise<Required<Pick<Card, "key" | "messageId">>> {
     const { messenger, state } = this.options;
+    const place = { key, replyTo: state.isChain(key) ? state.lastOf(key) : undefined };
+    return { key, messageId: await messenger.send(place, message) };
+  }
+
+  /** Shows the decision on the message, then forgets the card, also if the messenger refuses that. */
+  async settle(card: Card, { spans }: Message): Promise<void> {
+    const { messenger, state, scope } = this.options;
     state.setCard(card);
-    await messenger.edit(card.messageId, { spans });
+    await unlessRejected(scope, messenger.edit(card.messageId, { spans }));
     state.endCard(card.token);
     await state.saved();
   }

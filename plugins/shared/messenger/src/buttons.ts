@@ -17,12 +17,6 @@ const DATA = /^([\w-]{16}):([ads]|q\d{1,3}(?:k|o\d{1,3}))$/;
 export class ButtonRouter {
   constructor(private readonly options: ButtonRouterOptions) {}
 
-  /** After a start: shows requests and decisions that were missed. */
-  async reconcile(): Promise<void> {
-    await this.options.denials.reconcile();
-    await this.options.approvals.reconcile();
-  }
-
   /** An allowed user pressed a button. */
   async pressed(press: ButtonPress): Promise<void> {
     const { state, board, approvals, denials } = this.options;

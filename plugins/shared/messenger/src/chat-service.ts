@@ -97,7 +97,8 @@ export class ChatService {
 
   /** The messenger is connected, or connected again. */
   connected(): void {
-    this.#background.run("finding pending approvals", () => this.#buttons.reconcile());
+    this.#background.run("showing decisions on denied calls", () => this.#denials.reconcile());
+    this.#background.run("finding pending approvals", () => this.#approvals.reconcile());
     if (this.#resumed) return;
     this.#resumed = true;
     this.#conversations.resume();
@@ -106,8 +107,8 @@ export class ChatService {
 
   /** Shows what other gateways did, which no hook reports here: requests, decisions, and answers of turns that went on. */
   async lookElsewhere(): Promise<void> {
-    await this.#approvals.reconcile();
-    await this.#answers.catchUp();
+    const looks = await Promise.allSettled([this.#approvals.reconcile(), this.#answers.catchUp()]);
+    for (const look of looks) if (look.status === "rejected") throw look.reason;
   }
 
   /** Undefined if files of this type are accepted, else what to answer. */

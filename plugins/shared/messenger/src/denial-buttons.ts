@@ -1,5 +1,6 @@
 import type { Approvals, LedgerView, PluginScope, TurnRunner } from "@claudeway/core";
 import type { Answers } from "./answers.js";
+import { attempt } from "./background.js";
 import { type Board, newToken } from "./board.js";
 import { denialsCard, MAX_DENIED_SHOWN } from "./cards.js";
 import { codeOf, reasonOf } from "./failures.js";
@@ -93,8 +94,10 @@ export class DenialButtons {
   async reconcile(): Promise<void> {
     for (const card of this.options.state.cards) {
       const { subject, verdict } = card;
-      if (subject.kind === "denials" && verdict !== undefined)
-        await this.#settleDenials({ ...card, subject }, verdict);
+      if (subject.kind !== "denials" || verdict === undefined) continue;
+      await attempt(this.options.scope, "showing a decision", () =>
+        this.#settleDenials({ ...card, subject }, verdict),
+      );
     }
   }
 

@@ -1,3 +1,5 @@
+import type { PluginScope } from "@claudeway/core";
+
 /**
  * Why a message was not delivered. `token`: the messenger refuses the credentials, and the operator must act; `conflict`:
  * another program uses them; `rejected`: this message is refused; `busy`: anything that may succeed later.
@@ -15,6 +17,22 @@ export class MessengerFailure extends Error {
   ) {
     super(message);
   }
+}
+
+/** Whether the messenger refuses a message for good: its channel may have removed the bot. */
+export function isRejected(error: unknown): boolean {
+  return error instanceof MessengerFailure && error.kind === "rejected";
+}
+
+/** Resolves also where the messenger refuses a message, which it would again; that is logged. */
+export async function unlessRejected(
+  { log }: Pick<PluginScope, "log">,
+  shown: Promise<unknown>,
+): Promise<void> {
+  await shown.catch((error: unknown) => {
+    if (!isRejected(error)) throw error;
+    log.warn({ err: error }, "the messenger does not let a message be changed");
+  });
 }
 
 const FIRST_WAIT_MS = 500;

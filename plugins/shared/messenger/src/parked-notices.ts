@@ -1,5 +1,6 @@
-import type { Approval, Approvals } from "@claudeway/core";
+import type { Approval, Approvals, PluginScope } from "@claudeway/core";
 import { line, MAX_VERDICT } from "./cards.js";
+import { unlessRejected } from "./failures.js";
 import type { Messenger } from "./messenger.js";
 import { verdictOf } from "./news.js";
 import { plain } from "./spans.js";
@@ -11,6 +12,7 @@ export interface ParkedNoticesOptions {
   readonly state: State;
   readonly say: Say;
   readonly approvalService: Pick<Approvals, "get">;
+  readonly scope: Pick<PluginScope, "log">;
 }
 
 /** Messages that say what a parked turn waits for, and later how it was decided. */
@@ -45,7 +47,7 @@ export class ParkedNotices {
   }
 
   async decided(approval: Approval): Promise<void> {
-    const { state, messenger, say } = this.options;
+    const { state, messenger, say, scope } = this.options;
     const { notice } = state.parked(approval.turnId) ?? {};
     if (notice?.approvalId !== approval.id || approval.status === "pending") return;
     const { messageId } = notice;
@@ -54,7 +56,7 @@ export class ParkedNotices {
     try {
       const verdict = line(verdictOf(approval, say, messenger.name), MAX_VERDICT, messenger.sizes);
       const text = approval.status === "withdrawn" ? verdict : `${verdict}. ${say("goesOn")}`;
-      await messenger.edit(messageId, { spans: [plain(text)] });
+      await unlessRejected(scope, messenger.edit(messageId, { spans: [plain(text)] }));
       this.#forget(approval.turnId, messageId);
       await state.saved();
     } finally {
