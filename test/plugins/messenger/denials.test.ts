@@ -95,4 +95,24 @@ describe("cards of denied calls", () => {
     expect(card.html).to.contain("in /srv/production:\nrm -rf folder-1.");
     expect(card.html.match(/in \//g)).to.have.length(1);
   });
+
+  it("offer no call that nobody may approve", async () => {
+    const { api, turns } = await inTelegram();
+    deny(denialsOf(2).map((one, n) => (n === 0 ? { ...one, approvable: false } : one)));
+    const card = await eventually("a card", () => api.find("folder-1."));
+    expect(card.html).to.contain("Tool calls denied: 1").and.not.contain("folder-0.");
+    api.pressButton(card, "Approve");
+    await settled(card);
+    expect(turns.approved).to.deep.equal([idsOf(1)]);
+  });
+
+  it("lose their buttons if the calls may not be approved", async () => {
+    const { api, turns } = await inTelegram();
+    deny(denialsOf(1));
+    const card = await eventually("a card", () => api.find("folder-0."));
+    turns.refuse = new CodedError("FORBIDDEN", "this key may not approve it");
+    api.pressButton(card, "Approve");
+    await settled(card);
+    expect(card.html).to.contain("Not possible: this key may not approve it");
+  });
 });

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { pino } from "pino";
 import { State } from "#messenger/state.js";
+import type { Card } from "#messenger/state-entries.js";
 import { memoryStore } from "../memory-store.js";
 
 describe("the state of conversations", () => {
@@ -49,5 +50,16 @@ describe("the state of conversations", () => {
     const store = { ...memoryStore(), write: async () => ({ ok: false, reason: "full" }) as const };
     const refused = await State.open({ store, name: "chat-1", log, shared: true }).catch(String);
     expect(refused).to.equal("Error: cannot take over the bot's state: the store is full");
+  });
+
+  it("forgets cards of denied calls before those of pending approvals", async () => {
+    const state = await State.open({ store: memoryStore(), name: "chat-1", log });
+    const card = (n: number, subject: Card["subject"]) => ({ token: `t${n}`, messageId: `${n}`, subject });
+    const ofDenials = { kind: "denials", keyId: "k", sessionId: "s", turnId: "t", toolUseIds: [] } as const;
+    for (let n = 0; n < 3; n++) state.setCard(card(n, { kind: "approval", approvalId: `a${n}` }));
+    for (let n = 3; n < 600; n++) state.setCard(card(n, ofDenials));
+    expect(state.cards).to.have.length(500);
+    expect(state.cardOf("a0")?.messageId).to.equal("0");
+    expect(state.card("t599")?.messageId).to.equal("599");
   });
 });

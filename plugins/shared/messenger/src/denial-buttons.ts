@@ -58,7 +58,9 @@ export class DenialButtons {
       limit: APPROVALS_LOOKED_AT,
     });
     const asked = new Set(approvals.map(({ toolUseId }) => toolUseId));
-    const denials = (response.permission_denials ?? []).filter(({ tool_use_id: id }) => !asked.has(id));
+    const denials = (response.permission_denials ?? []).filter(
+      ({ tool_use_id: id, approvable }) => approvable !== false && !asked.has(id),
+    );
     if (denials.length === 0) return;
     const { turnId, sessionId, keyId } = turn;
     const key = state.keyOfSession(sessionId) ?? homeKey;
@@ -131,8 +133,8 @@ export class DenialButtons {
     } catch (error) {
       if (scope.signal.aborted) throw error;
       await this.#board.say(press, "notAllowed", { reason: reasonOf(error) });
-      // Ran before, or gone: remove its buttons. Any other error may be temporary.
-      if (["CONFLICT", "BAD_REQUEST", "NOT_FOUND"].includes(codeOf(error) ?? "")) {
+      // Ran before, gone, or for others to decide: remove its buttons. Any other error may be temporary.
+      if (["CONFLICT", "BAD_REQUEST", "FORBIDDEN", "NOT_FOUND"].includes(codeOf(error) ?? "")) {
         return this.#settleDenials(card, say("notAllowed", { reason: reasonOf(error) }));
       }
       state.setCard(card);

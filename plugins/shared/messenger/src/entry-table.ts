@@ -34,9 +34,12 @@ export class EntryTable<Value extends object> {
     if (this.rows.delete(id)) this.changed(this.prefix + id, undefined);
   }
 
-  /** Removes the oldest entries beyond `most`; returns them. */
-  trim(most: number): [string, Value][] {
-    const over = [...this.rows].slice(0, Math.max(0, this.rows.size - most));
+  /** Removes the oldest entries beyond `most`, and before all others those that are `lesser`; returns them. */
+  trim(most: number, lesser: (value: Value) => boolean = () => false): [string, Value][] {
+    if (this.rows.size <= most) return [];
+    const rows = [...this.rows];
+    const inOrder = [...rows.filter(([, row]) => lesser(row)), ...rows.filter(([, row]) => !lesser(row))];
+    const over = inOrder.slice(0, rows.length - most);
     for (const [id] of over) this.delete(id);
     return over;
   }

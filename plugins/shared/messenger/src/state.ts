@@ -143,7 +143,8 @@ export class State {
 
   setCard(card: Card): void {
     this.#cards.set(card.token, card);
-    this.#cards.trim(MAX_CARDS);
+    // A turn waits for an approval, and for no denied call.
+    this.#cards.trim(MAX_CARDS, ({ subject }) => subject.kind === "denials");
   }
 
   endCard(token: string): void {
