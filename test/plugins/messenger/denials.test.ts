@@ -1,8 +1,6 @@
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { outcomeOf, turnOf } from "../offers.js";
-import { SlackBot } from "../slack/bot-kit.js";
-import { ADA, labels } from "../slack/fake-slack.js";
 import type { Shown } from "../telegram/bot-api.js";
 import { TestBot } from "../telegram/kit.js";
 import { CodedError } from "../telegram/scripted-turns.js";
@@ -24,14 +22,13 @@ const denialsOf = (count: number): Denial[] =>
 const idsOf = (...numbers: readonly number[]) => numbers.map((n) => `toolu_${n}`);
 
 describe("cards of denied calls", () => {
-  let bot: TestBot | SlackBot;
+  let bot: TestBot;
 
   afterEach(() => bot.dispose());
 
   const inTelegram = async () => {
-    const started = await (await TestBot.start()).ready();
-    bot = started;
-    return started;
+    bot = await (await TestBot.start()).ready();
+    return bot;
   };
   const deny = (denied: readonly Denial[]) => {
     const outcome = outcomeOf({}, { permission_denials: [...denied] });

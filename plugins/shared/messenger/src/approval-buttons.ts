@@ -2,7 +2,7 @@ import type { Approval, Approvals, Decision, PluginScope } from "@claudeway/core
 import { attempt } from "./background.js";
 import { type Board, newToken } from "./board.js";
 import { callCard, questionCard } from "./cards.js";
-import { codeOf, isRejected, reasonOf } from "./failures.js";
+import { codeOf, isRejected } from "./failures.js";
 import type { Message, Messenger, Person, Press } from "./messenger.js";
 import { verdictOf } from "./news.js";
 import { answersOf, questionsOf } from "./questions.js";
@@ -178,22 +178,20 @@ export class ApprovalButtons {
   async #decide(approval: Approval, by: Press, decision: Decision): Promise<boolean> {
     const { approvalService, messenger } = this.options;
     const decider = { channel: messenger.name, who: by.from.name, from: by.from.from };
+    let text: "pressed" | "alreadyDecided" = "pressed";
+    let now: Approval | undefined;
     try {
-      const decided = await approvalService.decide(approval.id, decision, decider);
-      await Promise.all([this.#board.say(by, "pressed"), this.decided(decided)]);
-      return true;
+      now = await approvalService.decide(approval.id, decision, decider);
     } catch (error) {
       if (codeOf(error) !== "CONFLICT") {
-        await this.#board.say(by, "notAllowed", { reason: reasonOf(error) });
+        await this.#board.failed(by, error);
         return false;
       }
-      const now = await approvalService.get(approval.id);
-      await Promise.all([
-        this.#board.say(by, "alreadyDecided"),
-        now === undefined ? undefined : this.decided(now),
-      ]);
-      return true;
+      text = "alreadyDecided";
+      now = await approvalService.get(approval.id);
     }
+    await Promise.all([this.#board.say(by, text), now && this.decided(now)]);
+    return true;
   }
 
   #messageOf(approval: Approval, { subject, token, verdict }: Card): Message {

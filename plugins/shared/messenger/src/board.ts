@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { PluginScope } from "@claudeway/core";
-import { isRejected, unlessRejected } from "./failures.js";
+import { codeOf, isRejected, reasonOf, unlessRejected } from "./failures.js";
 import type { Message, Messenger, Press } from "./messenger.js";
 import type { State } from "./state.js";
 import type { Card } from "./state-entries.js";
@@ -71,6 +71,12 @@ export class Board {
     const { id, name } = press.from;
     this.options.scope.log.warn({ user_id: id, user: name }, `refused a button press: ${text}`);
     return this.say(press, text);
+  }
+
+  /** Says why a decision did not count. */
+  failed(by: Press, error: unknown): Promise<void> {
+    if (codeOf(error) === undefined) this.options.scope.log.warn({ err: error }, "could not decide");
+    return this.say(by, "notAllowed", { reason: reasonOf(error) });
   }
 
   /** Shows a short notice to the person who pressed a button. */

@@ -120,25 +120,29 @@ export class DenialButtons {
         this.#board.say(press, "pressed"),
         this.#settleDenials(card, verdict),
       ]));
-    try {
-      const handle = await turns.approve(keyId, sessionId, toolUseIds);
-      const key = state.keyOfSession(sessionId) ?? homeKey ?? "";
-      const shown = { turnId: handle.id, sessionId, keyId, key, messageId: card.messageId };
-      answers.expect(shown);
-      const following = answers.follow(handle, shown);
-      await Promise.all([this.#board.say(press, "pressed"), this.#settleDenials(card, verdict), following]);
-      const { approved = [] } = await handle.answer;
-      const outcome = withoutRun(verdict, approved, toolUseIds, say);
-      if (outcome !== verdict) await this.#redraw(card, outcome);
-    } catch (error) {
+    const handle = await turns.approve(keyId, sessionId, toolUseIds).catch((error: unknown) => {
       if (scope.signal.aborted) throw error;
-      await this.#board.say(press, "notAllowed", { reason: reasonOf(error) });
-      // Ran before, gone, or for others to decide: remove its buttons. Any other error may be temporary.
-      if (["CONFLICT", "BAD_REQUEST", "FORBIDDEN", "NOT_FOUND"].includes(codeOf(error) ?? "")) {
-        return this.#settleDenials(card, say("notAllowed", { reason: reasonOf(error) }));
-      }
-      state.setCard(card);
-    }
+      return this.#notApproved(press, card, error);
+    });
+    // From here on they may run: no failure to show that makes them open again.
+    if (handle === undefined) return;
+    const key = state.keyOfSession(sessionId) ?? homeKey ?? "";
+    const shown = { turnId: handle.id, sessionId, keyId, key, messageId: card.messageId };
+    answers.expect(shown);
+    const following = answers.follow(handle, shown);
+    await Promise.all([this.#board.say(press, "pressed"), this.#settleDenials(card, verdict), following]);
+    const { approved = [] } = await handle.answer;
+    const outcome = withoutRun(verdict, approved, toolUseIds, say);
+    if (outcome !== verdict) await this.#redraw(card, outcome);
+  }
+
+  async #notApproved(press: Press, card: DenialsCard, error: unknown): Promise<undefined> {
+    const { say, state } = this.options;
+    await this.#board.failed(press, error);
+    // Ran before, gone, or for others to decide: remove its buttons. Any other error may be temporary.
+    if (["CONFLICT", "BAD_REQUEST", "FORBIDDEN", "NOT_FOUND"].includes(codeOf(error) ?? ""))
+      await this.#settleDenials(card, say("notAllowed", { reason: reasonOf(error) }));
+    else state.setCard(card);
   }
 
   async #settleDenials(card: DenialsCard, verdict: string): Promise<void> {
