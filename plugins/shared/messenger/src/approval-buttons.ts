@@ -3,7 +3,7 @@ import { attempt } from "./background.js";
 import { type Board, newToken } from "./board.js";
 import { callCard, questionCard } from "./cards.js";
 import { codeOf, isRejected } from "./failures.js";
-import type { Message, Messenger, Person, Press } from "./messenger.js";
+import type { Message, Messenger, Press } from "./messenger.js";
 import { verdictOf } from "./news.js";
 import { answersOf, questionsOf } from "./questions.js";
 import type { State } from "./state.js";
@@ -104,21 +104,23 @@ export class ApprovalButtons {
   }
 
   /** Treats a message as the answer to a question that is shown there. False if none is open. */
-  async answeredByText(isThere: (card: Card) => boolean, text: string, from: Person): Promise<boolean> {
+  async answeredByText(isThere: (card: Card) => boolean, text: string, by: Press): Promise<boolean> {
     for (const card of this.options.state.cards.toReversed()) {
-      if (isThere(card) && (await this.#answeredBy(card, text, from))) return true;
+      if (isThere(card) && (await this.#answeredBy(card, text, by))) return true;
     }
     return false;
   }
 
-  async #answeredBy(card: Card, text: string, from: Person): Promise<boolean> {
+  async #answeredBy(card: Card, text: string, by: Press): Promise<boolean> {
     const { subject, token } = card;
     if (subject.kind !== "approval" || this.#open(token) === undefined) return false;
     const approval = await this.options.approvalService.get(subject.approvalId);
     const open = this.#open(token);
     if (approval?.kind !== "question" || approval.status !== "pending" || open === undefined) return false;
+    // Another answer to its last question is being decided.
+    if ((open.subject.answered ?? []).length >= questionsOf(approval).length) return false;
     // It is taken: an error must not have it delivered again, as the answer to the next question.
-    await this.#answer(open, approval, text, { from }).catch((error: unknown) => {
+    await this.#answer(open, approval, text, by).catch((error: unknown) => {
       this.options.scope.log.warn({ err: error }, "could not show an answer to a question");
     });
     return true;
@@ -158,9 +160,9 @@ export class ApprovalButtons {
     const questions = questionsOf(approval);
     if (answered.length >= questions.length) {
       const decision = { decision: "allow", updatedInput: answersOf(questions, answered) } as const;
-      // If the decision did not count, the last question stays open.
-      if (!(await this.#decide(approval, by, decision))) this.options.state.setCard(card);
-      return;
+      // If the decision did not count, the last question stays open, unless it was decided elsewhere meanwhile.
+      if ((await this.#decide(approval, by, decision)) || this.#open(card.token) === undefined) return;
+      return this.options.state.setCard(card);
     }
     await this.#redraw(next, approval);
     await this.#board.say(by, "pressed");

@@ -79,10 +79,11 @@ export class Board {
     return this.say(by, "notAllowed", { reason: reasonOf(error) });
   }
 
-  /** Shows a short notice to the person who pressed a button. */
+  /** Shows a short notice to the person who pressed a button. A written answer that counts needs none. */
   async say(by: Press, text: Parameters<Say>[0], values?: Parameters<Say>[1]): Promise<void> {
     const { messenger, say } = this.options;
     if (by.id !== undefined) await messenger.answerPress(by, say(text, values), text).catch(() => undefined);
+    else if (text !== "pressed") by.reply?.(say(text, values));
   }
 
   /** Runs work of one card in sequence. Settles as the work does. */

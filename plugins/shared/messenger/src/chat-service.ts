@@ -126,7 +126,9 @@ export class ChatService {
     const isThere = (card: Card) =>
       (replyTo !== undefined && card.messageId === replyTo) ||
       (this.options.messenger.answersInThread && card.key === key);
-    if (text !== "" && (await this.#approvals.answeredByText(isThere, text, from))) return;
+    const reply = (said: string) =>
+      this.#background.run("a note", () => this.#conversations.write(key, messageId, said));
+    if (text !== "" && (await this.#approvals.answeredByText(isThere, text, { from, reply }))) return;
     await this.#conversations.accept({
       key,
       messageId,

@@ -40,10 +40,11 @@ export interface Person {
   readonly from: string;
 }
 
-/** Who decides; `id` is the id of the button press, if there was one. */
+/** Who decides; `id` is the id of the button press, if there was one. A written answer has a way to answer it. */
 export interface Press {
   readonly id?: string;
   readonly from: Person;
+  readonly reply?: (text: string) => void;
 }
 
 /** A press of a button. */

@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
+import { SlackBot } from "../slack/bot-kit.js";
+import { TestBot } from "../telegram/kit.js";
+
+const questionsOf = (...texts: readonly string[]) => ({
+  questions: texts.map((question) => ({ question, options: [{ label: "yes", description: "" }] })),
+});
+
+describe("a written answer to a question", () => {
+  let bot: TestBot | SlackBot;
+
+  afterEach(() => bot.dispose());
+
+  /** A question in the thread of a session; returns the thread. */
+  const askedInSlack = async (...texts: readonly string[]) => {
+    const started = await (await SlackBot.start()).ready();
+    bot = started;
+    const thread = started.slack.mention("hi");
+    await started.shows("you said: hi");
+    const [sessionId = ""] = started.turns.sessions.keys();
+    const input = questionsOf(...texts);
+    started.ask({ id: "q1", kind: "question", tool: "AskUserQuestion", sessionId, input });
+    await started.shows(texts[0] ?? "");
+    return { started, thread };
+  };
+
+  it("that does not count is answered with the reason, and the question stays open", async () => {
+    const { started, thread } = await askedInSlack("Which port?");
+    const { approvalService, slack, turns } = started;
+    approvalService.forbid = true;
+    slack.write("8080", { thread });
+    expect(await started.shows("Not possible: this is not for telegram to decide")).to.include({ thread });
+    approvalService.forbid = false;
+    const { decide } = approvalService;
+    approvalService.decide = () => Promise.reject(new Error("the ledger is away"));
+    slack.write("8081", { thread });
+    await started.shows("Not possible: internal error; see the log");
+    expect(started.complaints.join()).to.contain("could not decide");
+    approvalService.decide = decide;
+    slack.write("8082", { thread });
+    await eventually("a decision", () => approvalService.approvals.get("q1")?.status === "allowed");
+    expect(approvalService.approvals.get("q1")?.decision?.updatedInput).to.deep.equal({
+      answers: { "Which port?": "8082" },
+    });
+    expect(turns.ran).to.have.length(1);
+  });
+
+  it("that comes too late is answered with that", async () => {
+    const { started, thread } = await askedInSlack("Which port?");
+    const { approvalService, slack } = started;
+    const { decide } = approvalService;
+    approvalService.decide = async (id, decision, by) => {
+      await decide.call(approvalService, id, { decision: "deny" }, { channel: "dashboard", who: "admin" });
+      return decide.call(approvalService, id, decision, by);
+    };
+    slack.write("8080", { thread });
+    expect(await started.shows("Somebody else has already decided this.")).to.include({ thread });
+  });
+
+  it("opens no question again that was decided elsewhere meanwhile", async () => {
+    const { started, thread } = await askedInSlack("Which port?");
+    const { approvalService, slack, turns } = started;
+    const { decide } = approvalService;
+    approvalService.decide = async (id) => {
+      await decide.call(approvalService, id, { decision: "deny" }, { channel: "dashboard", who: "admin" });
+      await started.shows("Denied by admin");
+      await sleep(50);
+      throw new Error("the ledger is away");
+    };
+    slack.write("8080", { thread });
+    await started.shows("Not possible: internal error");
+    slack.write("a prompt", { thread });
+    await started.shows("you said: a prompt");
+    expect(turns.ran).to.have.length(2);
+    await started.stop();
+    const { entries } = await started.store.list("");
+    expect(entries.filter(({ key }) => key.includes("/card/"))).to.deep.equal([]);
+  });
+});
