@@ -135,7 +135,9 @@ export class ApprovalButtons {
 
   async #pressedOption(press: Press, { token }: ApprovalCard, approval: Approval, action: string) {
     const card = this.#open(token);
-    if (card === undefined) return this.#board.refuse(press, "alreadyDecided");
+    // What waits to be shown on it may be the decision.
+    if (card === undefined || approval.status !== "pending")
+      return this.#board.refuse(press, "alreadyDecided");
     const { answered = [], ticked = [] } = card.subject;
     const [, number, option] = ON_QUESTION.exec(action) ?? [];
     const question = questionsOf(approval)[answered.length];
@@ -168,12 +170,13 @@ export class ApprovalButtons {
     await this.#board.say(by, "pressed");
   }
 
+  /** Shows a question as it is now, unless it is decided by the time its turn comes. */
   async #redraw(card: Card, approval: Approval): Promise<void> {
     const { state, messenger } = this.options;
     state.setCard(card);
     const message = this.#messageOf(approval, card);
     await this.#board.inOrder(approval.id, async () => {
-      await messenger.edit(card.messageId, message);
+      if (this.#open(card.token) !== undefined) await messenger.edit(card.messageId, message);
     });
   }
 
