@@ -78,4 +78,24 @@ describe("a written answer to a question", () => {
     const { entries } = await started.store.list("");
     expect(entries.filter(({ key }) => key.includes("/card/"))).to.deep.equal([]);
   });
+
+  it("keeps nothing else from being received while Telegram accepts no edits", async () => {
+    const started = await (await TestBot.start()).ready();
+    bot = started;
+    const { api } = started;
+    const input = questionsOf("Which port?", "Which host?");
+    started.ask({ id: "q1", kind: "question", tool: "AskUserQuestion", input });
+    const question = await started.shows("Which port?");
+    started.ask({ id: "a1" });
+    const card = await started.shows("May Claude use Bash?");
+    api.next("editMessageText", { status: 429, retryAfter: 5 });
+    api.write("8080", { replyTo: question.id });
+    await eventually("a refused edit", () => api.refusedAt.length === 1);
+    const press = api.pressButton(card, "Deny");
+    await eventually("an answer to the press", () => api.answerTo(press));
+    expect(question.html, "it still waits to be redrawn").not.to.contain("Which host?");
+    await started.shows("Which host?");
+    api.write("localhost", { replyTo: question.id });
+    await eventually("the decision", () => question.html.includes("Answered by"));
+  });
 });

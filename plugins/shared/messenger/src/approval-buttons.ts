@@ -1,5 +1,5 @@
 import type { Approval, Approvals, Decision, PluginScope } from "@claudeway/core";
-import { attempt } from "./background.js";
+import { attempt, type Background } from "./background.js";
 import { type Board, newToken } from "./board.js";
 import { callCard, questionCard } from "./cards.js";
 import { codeOf, isRejected } from "./failures.js";
@@ -16,6 +16,7 @@ export interface ApprovalButtonsOptions {
   readonly say: Say;
   readonly approvalService: Approvals;
   readonly board: Board;
+  readonly background: Background;
   readonly scope: Pick<PluginScope, "log" | "signal">;
   /** The conversation for approvals of sessions from outside this chat; undefined if they are not shown. */
   readonly homeKey: string | undefined;
@@ -119,10 +120,11 @@ export class ApprovalButtons {
     if (approval?.kind !== "question" || approval.status !== "pending" || open === undefined) return false;
     // Another answer to its last question is being decided.
     if ((open.subject.answered ?? []).length >= questionsOf(approval).length) return false;
-    // It is taken: an error must not have it delivered again, as the answer to the next question.
-    await this.#answer(open, approval, text, by).catch((error: unknown) => {
-      this.options.scope.log.warn({ err: error }, "could not show an answer to a question");
-    });
+    // It is taken: an error must not have it delivered again, as the answer to the next question. And nothing that comes
+    // after it must wait until the messenger accepts what is shown.
+    const { background, state } = this.options;
+    background.run("showing an answer to a question", () => this.#answer(open, approval, text, by));
+    await state.saved();
     return true;
   }
 

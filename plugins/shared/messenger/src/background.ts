@@ -30,6 +30,6 @@ export class Background {
 
   /** Resolves when all of it has ended. Call it after the plugin's signal was aborted. */
   async close(): Promise<void> {
-    await Promise.all(this.#running);
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 }

@@ -73,6 +73,7 @@ export class ChatService {
     const { transcriber } = options;
     const shared = {
       ...common,
+      background: this.#background,
       files,
       transcriber: transcriber && new Transcriber({ ...transcriber, signal: scope.signal, log: scope.log }),
     };
