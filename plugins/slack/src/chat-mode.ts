@@ -56,10 +56,10 @@ interface ChatParts {
 
 /** The bot's threads, with the conversations that were stored. */
 async function openChat(config: BotConfig, { scope, say, api }: ChatParts): Promise<ChatTerm> {
-  const { log, store, shared } = scope;
+  const { log, store, shared, signal } = scope;
   const { api_root: apiRoot, feed_channel: feedChannel } = config;
   const workspace = new Workspace(api, say, scope);
-  const state = await State.open({ store, name: "bot", log, linksAreThreads: true, shared });
+  const state = await State.open({ store, name: "bot", log, linksAreThreads: true, shared, signal });
   const service = new ChatService({
     scope,
     messenger: workspace,

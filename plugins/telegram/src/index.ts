@@ -94,9 +94,9 @@ interface ChatParts {
 
 /** The bot's chat, with the conversations that were stored. */
 async function openChat(config: TelegramConfig, { scope, say, api }: ChatParts): Promise<ChatTerm> {
-  const { store, log, shared } = scope;
+  const { store, log, shared, signal } = scope;
   const chat = new Chat(api, config.chat_id, scope);
-  const state = await State.open({ store, name: `chat${config.chat_id}`, log, shared });
+  const state = await State.open({ store, name: `chat${config.chat_id}`, log, shared, signal });
   const service = new ChatService({
     scope,
     messenger: chat,

@@ -79,7 +79,9 @@ describe("what a bot catches up with", () => {
       bot.ask({ id: channel, sessionId: "elsewhere" });
       bot.slack.mention(channel, { channel });
       await eventually("a notice", () =>
-        bot.slack.shown.find((one) => one.channel === channel && JSON.stringify(one).includes("Waiting for a")),
+        bot.slack.shown.find(
+          (one) => one.channel === channel && JSON.stringify(one).includes("Waiting for a"),
+        ),
       );
       await eventually("the notice is stored", async () => {
         const { entries } = await bot.store.list("");

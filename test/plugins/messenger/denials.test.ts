@@ -76,7 +76,10 @@ describe("cards of denied calls", () => {
     const { store } = started;
     const { entries } = await store.list("");
     const [entry] = entries.filter(({ key }) => key.includes("/card/"));
-    const value = JSON.stringify(entry?.value).replace('["toolu_0"]', JSON.stringify(idsOf(0, 1, 2, 3, 4, 5)));
+    const value = JSON.stringify(entry?.value).replace(
+      '["toolu_0"]',
+      JSON.stringify(idsOf(0, 1, 2, 3, 4, 5)),
+    );
     await store.set(entry?.key ?? "", JSON.parse(value));
     await started.launch();
     started.api.pressButton(card, "Approve");

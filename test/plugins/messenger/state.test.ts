@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { pino } from "pino";
 import { State } from "#messenger/state.js";
 import type { Card } from "#messenger/state-entries.js";
+import { eventually } from "../../e2e/poll.js";
 import { memoryStore } from "../memory-store.js";
 
 describe("the state of conversations", () => {
@@ -61,5 +63,58 @@ describe("the state of conversations", () => {
     expect(state.cards).to.have.length(500);
     expect(state.cardOf("a0")?.messageId).to.equal("0");
     expect(state.card("t599")?.messageId).to.equal("599");
+  });
+
+  /** A store whose writes fail while `away` is set. */
+  const failingStore = () => {
+    const store = memoryStore();
+    const failing = { away: true, store: { ...store, write: store.write } };
+    failing.store.write = async (changes) => {
+      if (failing.away) throw new Error("the ledger is away");
+      return store.write(changes);
+    };
+    return failing;
+  };
+
+  it("is stored later where a write failed, as it is then", async () => {
+    const failing = failingStore();
+    const state = await State.open({ store: failing.store, name: "chat-1", log });
+    state.accept("1");
+    state.setConversation("t7", { model: "sonnet" });
+    state.setConversation("t8", { model: "sonnet" });
+    expect(await state.saved()).to.equal(false);
+    state.setConversation("t7", { model: "opus" });
+    state.setConversation("t8", undefined);
+    expect(await state.saved()).to.equal(false);
+    failing.away = false;
+    await eventually("the changes", async () => {
+      const now = await State.open({ store: failing.store, name: "chat-1", log });
+      return (
+        now.conversation("t7")?.model === "opus" && now.conversation("t8") === undefined && !now.accept("1")
+      );
+    });
+    expect(await state.saved()).to.equal(true);
+  });
+
+  it("is not stored later once the chat is switched off", async () => {
+    const failing = failingStore();
+    const off = new AbortController();
+    const state = await State.open({ store: failing.store, name: "chat-1", log, signal: off.signal });
+    state.accept("1");
+    await state.saved();
+    off.abort();
+    failing.away = false;
+    await sleep(1200);
+    expect((await failing.store.list("")).entries).to.deep.equal([]);
+  });
+
+  it("does not hold back other changes where one can't be stored at all", async () => {
+    const store = memoryStore();
+    const state = await State.open({ store, name: "chat-1", log });
+    state.setConversation("t7", { model: "x".repeat(70_000) });
+    expect(await state.saved()).to.equal(false);
+    state.accept("1");
+    expect(await state.saved()).to.equal(true);
+    expect((await store.list("")).entries.map(({ key }) => key)).to.deep.equal(["chat-1/taken/1"]);
   });
 });

@@ -68,7 +68,7 @@ export class Conversations {
     const { state } = this.options;
     const waiting = withinLimit(incoming);
     const { key, messageId } = waiting;
-    if (this.#joinAlbum(waiting)) return state.saved();
+    if (this.#joinAlbum(waiting)) return void (await state.saved());
     if (this.waitingIn(key) >= MAX_WAITING) return this.note(key, messageId, "tooMany");
     if (!state.fits(waiting)) return this.note(key, messageId, "tooLong");
     state.link(messageId, key);
@@ -193,7 +193,7 @@ export class Conversations {
     const sessionId = await this.#sessionOf(key, messageId);
     // Save first: a gateway that dies from here on must not run, and bill, it twice.
     this.#begin(waiting);
-    await state.saved();
+    if (!(await state.saved())) throw new Error("the bot's state can't be stored");
     const request = {
       prompt,
       ...(content !== undefined && { content }),

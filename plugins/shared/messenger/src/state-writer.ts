@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope, PluginStore, StoreChange } from "@claudeway/core";
+import { waitBefore } from "./failures.js";
 
 /** What a state is written with. */
 export interface StateWriterOptions {
@@ -7,6 +9,8 @@ export interface StateWriterOptions {
   /** Message ids are valid in one chat: each has a state of its own. */
   readonly name: string;
   readonly log: Pick<PluginScope["log"], "error">;
+  /** Once it is aborted, no write is repeated by itself. */
+  readonly signal?: AbortSignal;
 }
 
 /** Changes of one write, besides the one that names the owner of the chat. */
@@ -17,8 +21,12 @@ const REASONS = { conflict: "another gateway has the chat now", full: "the store
 
 /** Writes what changes in the state of a chat to the ledger, as long as the chat is this gateway's. */
 export class StateWriter {
+  /** What is not stored yet. */
   readonly #changes = new Map<string, object | undefined>();
-  #writing: Promise<void> | undefined;
+  #writing: Promise<boolean> | undefined;
+  /** Writes that failed in a row. */
+  #failures = 0;
+  #repeating = false;
   /** The version of the entry that names the owner of the chat; undefined on a single machine. */
   #mine: number | undefined;
   readonly #token = randomUUID();
@@ -38,25 +46,54 @@ export class StateWriter {
     const key = `${this.options.name}/${id}`;
     this.#changes.delete(key);
     this.#changes.set(key, value);
-    this.#writing ??= this.#writeAll();
+    this.#begin();
   }
 
-  /** Resolves when all changes so far would survive a kill. Errors of the ledger are logged, never thrown. */
-  async saved(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing;
+  /**
+   * Resolves when all changes so far would survive a kill; to false if some can't be stored now. Errors of the ledger are
+   * logged, never thrown.
+   */
+  async saved(): Promise<boolean> {
+    this.#begin();
+    let stored = true;
+    while (this.#writing !== undefined) stored = (await this.#writing) && stored;
+    return stored;
   }
 
-  async #writeAll(): Promise<void> {
+  #begin(): void {
+    if (this.#changes.size > 0) this.#writing ??= this.#writeAll();
+  }
+
+  /** Resolves to false if not all is stored. */
+  async #writeAll(): Promise<boolean> {
     // Simultaneous changes are written together.
     await new Promise((resolve) => setImmediate(resolve));
+    let stored = true;
     while (this.#changes.size > 0) {
       const batch = [...this.#changes].slice(0, MAX_CHANGES);
-      for (const [key] of batch) this.#changes.delete(key);
-      await this.#write(
+      const result = await this.#write(
         batch.map(([key, value]) => (value === undefined ? { key, delete: true } : { key, value })),
       );
+      if (result !== "stored") stored = false;
+      if (result === "failed") break;
+      // What has changed meanwhile is written again.
+      for (const [key, value] of batch) if (this.#changes.get(key) === value) this.#changes.delete(key);
     }
     this.#writing = undefined;
+    return stored;
+  }
+
+  /** Writes again what a write that failed has left, unless a change does so before. */
+  #repeatLater(): void {
+    const { signal } = this.options;
+    if (this.#repeating) return;
+    this.#repeating = true;
+    sleep(waitBefore(this.#failures++), undefined, { signal, ref: false })
+      .then(() => {
+        this.#repeating = false;
+        this.#begin();
+      })
+      .catch(() => undefined);
   }
 
   get #mineKey(): string {
@@ -77,16 +114,26 @@ export class StateWriter {
     return true;
   }
 
-  async #write(changes: readonly StoreChange[]): Promise<void> {
+  /** `refused`: it would be again. `failed`: it is repeated. */
+  async #write(changes: readonly StoreChange[]): Promise<"stored" | "refused" | "failed"> {
     const { store, log } = this.options;
     try {
       let result = await store.write(this.#claimed(changes));
       if (!result.ok && result.reason === "conflict" && (await this.#isMine()))
         result = await store.write(this.#claimed(changes));
-      if (!result.ok) log.error(`cannot store the bot's state: ${REASONS[result.reason]}`);
-      else if (this.#mine !== undefined) this.#mine = result.versions[0];
+      this.#failures = 0;
+      if (!result.ok) {
+        log.error(`cannot store the bot's state: ${REASONS[result.reason]}`);
+        return "refused";
+      }
+      if (this.#mine !== undefined) this.#mine = result.versions[0];
+      return "stored";
     } catch (error) {
+      // The store's word for a value that it never accepts.
+      const isRefused = error instanceof RangeError || error instanceof TypeError;
       log.error({ err: error }, "cannot store the bot's state; changes will be lost at a restart");
+      if (!isRefused) this.#repeatLater();
+      return isRefused ? "refused" : "failed";
     }
   }
 }

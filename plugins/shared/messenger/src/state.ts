@@ -164,8 +164,11 @@ export class State {
     else this.#parked.set(turnId, parked);
   }
 
-  /** Resolves when all changes so far would survive a kill. Errors of the ledger are logged, never thrown. */
-  saved(): Promise<void> {
+  /**
+   * Resolves when all changes so far would survive a kill; to false if some can't be stored now. Errors of the ledger are
+   * logged, never thrown.
+   */
+  saved(): Promise<boolean> {
     return this.#writer.saved();
   }
 
