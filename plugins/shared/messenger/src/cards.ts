@@ -21,6 +21,8 @@ export interface CardOptions {
   readonly verdict?: string | undefined;
 }
 
+type PermissionDenial = NonNullable<TurnResponse["permission_denials"]>[number];
+
 const MAX_CALL = 2800;
 const MAX_DENIED_CALL = 500;
 /** Denied calls on one card: what is not shown is not approved. */
@@ -45,19 +47,11 @@ export function callCard(approval: Approval, options: CardOptions): Message {
 }
 
 /** Up to `MAX_DENIED_SHOWN` denied calls of a turn in `deny` mode; approving lets exactly these run. `rest`: how many more. */
-export function denialsCard(
-  denials: NonNullable<TurnResponse["permission_denials"]>,
-  options: CardOptions,
-  rest = 0,
-): Message {
+export function denialsCard(denials: readonly PermissionDenial[], options: CardOptions, rest = 0): Message {
   const { say, verdict, sizes } = options;
   const spans = lines([
     [plain("🔐 "), bold(line(say("wasDenied", { count: denials.length }), MAX_NAME, sizes))],
-    ...denials.flatMap(({ tool_name: tool, tool_input: input, cwd }) => [
-      [bold(line(tool, MAX_NAME, sizes))],
-      // A denial has a directory only if it is not the turn's.
-      callSpans({ tool, input, cwd, workdir: "" }, MAX_DENIED_CALL, options),
-    ]),
+    ...denials.flatMap((denial) => denialLines(denial, options)),
     ...(rest > 0 ? [[plain(`… +${rest}`)]] : []),
     ...verdictLines(options),
   ]);
@@ -112,6 +106,18 @@ function optionLines({ options }: Question, sizes: Sizes): Span[][] {
 function whereLines(approval: Approval, { sizes }: CardOptions): Span[][] {
   const where = whereOf(approval);
   return where === undefined ? [] : [[bold(line(where, MAX_OPTION, sizes))]];
+}
+
+function denialLines(denial: PermissionDenial, options: CardOptions): Span[][] {
+  const { tool_name: tool, tool_input: input, cwd } = denial;
+  const { sizes } = options;
+  // Set only if it is not the turn's directory.
+  const where = cwd === undefined ? "" : line(`in ${cwd}:`, MAX_OPTION, sizes);
+  return [
+    [bold(line(tool, MAX_NAME, sizes))],
+    ...(where === "" ? [] : [[bold(where)]]),
+    callSpans({ tool, input }, MAX_DENIED_CALL - sizes.text(where), options),
+  ];
 }
 
 function callSpans(
