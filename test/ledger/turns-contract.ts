@@ -223,6 +223,14 @@ export function turnContract(openLedger: OpenLedger): void {
       expect(await ledger.totals.overview()).to.deep.include({ costUsd: 1, tokens: tokens(6, 8) });
     });
 
+    it("begins once, though its gateway records the beginning of what the CLI began by itself again", async () => {
+      const turn = newTurn(session, { origin: "background", metadata: { a: "b" } });
+      await ledger.turns.begin(turn, { epoch: 0 });
+      await ledger.turns.begin(turn, { epoch: 0 });
+      expect((await ledger.turns.get(turn.id))?.origin).to.equal("background");
+      expect((await ledger.sessions.get(session.id))?.taskCount).to.equal(1);
+    });
+
     it("refuses everything once it is closed", async () => {
       await ledger.close();
       await ledger.close();

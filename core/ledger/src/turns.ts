@@ -76,6 +76,7 @@ export class TurnTable {
   }
 
   *#begin(turn: NewTurn, { epoch }: Epoch, key?: IdempotencyClaim): Work<void> {
+    if (turn.origin === "background" && (yield* findTurn(this.sql, turn.id)) !== undefined) return;
     const at = toMs(turn.createdAt);
     const found = yield* this.sql.run(
       "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE id = ? AND epoch = ?",

@@ -305,6 +305,7 @@ export interface TurnLoss {
 export interface TurnBook {
   /**
    * Records a new turn. Rejects if the id exists or the session never existed. The turn is of the session's epoch and owner.
+   * One that the CLI began by itself is running already, so its beginning may be recorded again: that changes nothing.
    *
    * @param key under which the turn was asked for; rejects with NotBegun if that is another turn's by now
    */
