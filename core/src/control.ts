@@ -90,6 +90,7 @@ export class Control implements GatewayControl {
     this.parts.secrets.add(loaded);
     const { failed, ...report } = await this.parts.kernel.change(this.parts.selection(loaded));
     this.#loaded = loaded;
+    this.parts.cluster?.reloaded(loaded);
     this.#warnOfRestart(loaded);
     await this.#pluginsChanged();
     return { ...report, failed: failed.map(({ message }) => message) };

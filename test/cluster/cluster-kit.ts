@@ -85,6 +85,7 @@ export class TestCluster {
       book,
       ownTurns: (of) => book.ownTurns(of),
       self: { node: name, url: `http://${name}:3000`, configDigest, version: "1" },
+      digestAfter: ({ plugins }) => ["keys=1", ...plugins.map((name) => `plugins.${name}=1`)].join(" "),
       leaseSecs: LEASE_SECS,
       sharedWorkdirs: undefined,
       secret: "shared-by-all-nodes",

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { KEYS } from "../e2e/gateway.js";
+import { eventually } from "../e2e/poll.js";
 import { Cluster } from "./cluster.js";
 
 const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
@@ -50,6 +51,26 @@ describe("joining a cluster", () => {
       { node: "a" },
       { node: "b" },
     ]);
+  });
+
+  it("is refused to a gateway with plugins from before a reload of the others, and not with those since", async () => {
+    const nodes = [cluster.node("a"), cluster.node("b")];
+    for (const node of nodes) {
+      node.sections = { plugins: { limits: { enabled: true } } };
+      await node.reload();
+    }
+    const digests = "SELECT DISTINCT config_digest LIKE '%plugins.limits%' AS known FROM nodes WHERE state = 'up'";
+    await eventually("the new digest", async () => {
+      const rows = await cluster.query(digests);
+      return rows.length === 1 && rows[0]?.["known"] === true;
+    });
+    await nodes[1]?.end();
+    await nodes[1]?.start();
+    const refused = await cluster.add("old").then(
+      () => "it joined",
+      (error: unknown) => String(error),
+    );
+    expect(refused).to.match(/it differs from that of node "[ab]" in: plugins\.limits\n/);
   });
 
   it("shows in the list of nodes, with their load", async () => {

@@ -76,11 +76,16 @@ export class MemoryBook implements NodeBook {
     return { node, incarnation, afterCrash: earlier !== undefined && earlier.state !== "left" };
   }
 
-  async beat(of: NodeStart, load: NodeLoad, state: "up" | "draining"): Promise<boolean> {
+  async beat(
+    of: NodeStart,
+    load: NodeLoad,
+    state: "up" | "draining",
+    configDigest: string,
+  ): Promise<boolean> {
     await this.#reach();
     const record = this.shared.nodes.get(of.node);
     if (record === undefined || !this.shared.lives(of)) return false;
-    this.shared.nodes.set(of.node, { ...record, ...load, state, beat: record.beat + 1 });
+    this.shared.nodes.set(of.node, { ...record, ...load, state, configDigest, beat: record.beat + 1 });
     return true;
   }
 

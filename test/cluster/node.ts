@@ -59,6 +59,8 @@ export class ClusterNode {
   readonly peers: Way;
   /** What its next start runs. */
   product = PRODUCT;
+  /** More of claudeway.toml, which its next start or reload reads. */
+  sections: Readonly<Record<string, unknown>> = {};
   /** What its processes have printed, all starts together. */
   output = "";
   /** How often it buried another node. */
@@ -133,6 +135,15 @@ export class ClusterNode {
     } catch {
       return false;
     }
+  }
+
+  /** Reads claudeway.toml again; resolves when that is done, or was refused. */
+  async reload(): Promise<void> {
+    this.#write();
+    const before = this.output.length;
+    this.#child?.kill("SIGHUP");
+    const isDone = () => /SIGHUP: (?:configuration reloaded|reload refused)/.test(this.output.slice(before));
+    while (!isDone()) await sleep(20);
   }
 
   /** Suspends the process, as a machine does that swaps. */
@@ -224,7 +235,7 @@ export class ClusterNode {
               ...cluster,
             },
           };
-    writeFileSync(join(this.dir, "claudeway.toml"), stringify({ ...config, ...own }));
+    writeFileSync(join(this.dir, "claudeway.toml"), stringify({ ...config, ...own, ...this.sections }));
   }
 
   #environment(): NodeJS.ProcessEnv {

@@ -204,6 +204,26 @@ describe("nodes of a cluster", () => {
     expect(test.shared.nodes.has("b")).to.equal(false);
   });
 
+  it("join with the plugins that the others have since they were reloaded, and only with those", async () => {
+    const test = new TestCluster();
+    const [a, b] = await test.joined("a", "b");
+    await test.world.advance(2 * BEAT);
+    const reloaded = { plugins: ["limits"], pluginSections: {} };
+    a?.cluster.reloaded(reloaded);
+    const differs = /a node has another configuration; give it the same one, and reload it too/;
+    expect(a?.lines.join("")).to.match(differs).and.contain('"node":"b","parts":["plugins.limits"]');
+    await test.world.advance(2 * BEAT);
+    b?.cluster.reloaded(reloaded);
+    expect(b?.lines.join("")).to.not.match(differs);
+    await test.world.advance(2 * BEAT);
+    const c = test.node("c", { configDigest: "keys=1 plugins.limits=1" });
+    await c.cluster.begin(c.work);
+    const old = test.node("old");
+    const joining = old.cluster.begin(old.work).catch((error: unknown) => String(error));
+    await test.world.advance(2 * BEAT);
+    expect(await joining).to.contain("in: plugins.limits");
+  });
+
   it("join with another configuration once all nodes that had the former one are dead", async () => {
     const test = new TestCluster();
     const killed = await test.joined("a", "b");

@@ -30,6 +30,7 @@ describe("nodes on the tables of a ledger", () => {
       book: ledger.nodes,
       ownTurns: (of) => ledger.turns.running(of),
       self: { node: name, url: `http://${name}:3000`, configDigest: "keys=1", version: "1" },
+      digestAfter: () => "keys=1",
       leaseSecs: LEASE_SECS,
       sharedWorkdirs: undefined,
       secret: "shared-by-all-nodes",

@@ -373,7 +373,7 @@ for (const newest of [false, true])
       await client.query("BEGIN; SELECT 1 FROM claudeway.sessions FOR UPDATE");
       const waiting = Promise.all([1, 2, 3].map(() => ledger.turns.begin(newTurn(session), { epoch: 0 })));
       const load = { running: 0, queued: 0, processes: 0 };
-      expect(await ledger.nodes.beat(node, load, "up")).to.equal(true);
+      expect(await ledger.nodes.beat(node, load, "up", "abc")).to.equal(true);
       expect(await ledger.nodes.list()).to.have.length(1);
       await client.query("COMMIT");
       await client.end();

@@ -66,7 +66,7 @@ export function nodesContract(openLedger: OpenLedger): void {
 
     it("lists the starts that joined, by name, with what they last said", async () => {
       expect(two.incarnation).to.be.greaterThan(one.incarnation);
-      expect(await ledger.nodes.beat(two, { running: 3, queued: 2, processes: 4 }, "draining")).to.equal(
+      expect(await ledger.nodes.beat(two, { running: 3, queued: 2, processes: 4 }, "draining", "abc")).to.equal(
         true,
       );
       const [first, second] = await ledger.nodes.list();
@@ -82,7 +82,7 @@ export function nodesContract(openLedger: OpenLedger): void {
       const again = await join("one");
       expect(again.incarnation).to.be.greaterThan(two.incarnation);
       expect(again.afterCrash).to.equal(true);
-      expect(await ledger.nodes.beat(one, IDLE, "up")).to.equal(false);
+      expect(await ledger.nodes.beat(one, IDLE, "up", "abc")).to.equal(false);
       expect(await ledger.nodes.claim(one, id)).to.equal("fenced");
       expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3 });
       expect(await ledger.nodes.list()).to.have.length(2);
@@ -148,7 +148,7 @@ export function nodesContract(openLedger: OpenLedger): void {
       await ledger.nodes.claim(two, kept.id);
       expect(await ledger.nodes.bury({ ...one, beat: 0 })).to.equal(true);
       expect(await ledger.nodes.bury({ ...one, beat: 0 })).to.equal(false);
-      expect(await ledger.nodes.beat(one, IDLE, "up")).to.equal(false);
+      expect(await ledger.nodes.beat(one, IDLE, "up", "abc")).to.equal(false);
       expect(await ledger.nodes.claim(one, kept.id)).to.equal("fenced");
       expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3 });
       expect(await ledger.nodes.claim(two, kept.id)).to.deep.equal({ epoch: 1 });
@@ -158,7 +158,7 @@ export function nodesContract(openLedger: OpenLedger): void {
     it("does not bury a start that has beaten since, or a later one", async () => {
       const { id } = await session();
       await ledger.nodes.claim(one, id);
-      await ledger.nodes.beat(one, IDLE, "up");
+      await ledger.nodes.beat(one, IDLE, "up", "abc");
       expect(await ledger.nodes.bury({ ...one, beat: 0 })).to.equal(false);
       expect(await ledger.nodes.claim(two, id)).to.deep.equal({ owner: address(one) });
       await join("one");

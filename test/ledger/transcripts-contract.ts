@@ -104,7 +104,7 @@ export function transcriptContract(openLedger: OpenLedger): void {
 
     it("refuses a buried node's part", async () => {
       const claim = await claimed();
-      await ledger.nodes.beat(node, IDLE, "up");
+      await ledger.nodes.beat(node, IDLE, "up", "abc");
       const [{ beat } = { beat: -1 }] = await ledger.nodes.list();
       expect(await ledger.nodes.bury({ ...node, beat })).to.equal(true);
       const late = ledger.transcripts.append(claim, partOf(claim, ODD), 0);

@@ -9,6 +9,7 @@ import type {
   NodeRecord,
   NodeStart,
   NodeView,
+  PluginSettings,
   TurnRecord,
 } from "@claudeway/ports";
 import { messageOf } from "@claudeway/ports";
@@ -34,6 +35,8 @@ export interface GatewayClusterOptions {
   /** The open turns of an incarnation that are not parked. */
   readonly ownTurns: (of: NodeStart) => Promise<readonly TurnRecord[]>;
   readonly self: NewNode;
+  /** The digest of the configuration once these plugins and sections are in force. */
+  readonly digestAfter: (reloaded: PluginSettings) => string;
   readonly leaseSecs: number;
   /** The base folder of the working directories, if all nodes have the same; else sessions are pinned to their nodes. */
   readonly sharedWorkdirs: string | undefined;
@@ -151,6 +154,10 @@ export class GatewayCluster implements Cluster {
 
   view(): readonly NodeView[] {
     return this.nodes.map(({ beat, configDigest, ...node }) => ({ ...node, self: node.node === this.node }));
+  }
+
+  reloaded(settings: PluginSettings): void {
+    this.#node.reconfigured(this.options.digestAfter(settings));
   }
 
   drain(draining = true): void {

@@ -47,6 +47,7 @@ const RETRY_SECS = 5;
  */
 export class ClusterNode {
   readonly #watch: Watch;
+  #self: NewNode;
   readonly #closed = new AbortController();
   #listener: NodeListener | undefined;
   #term: Term | undefined;
@@ -59,10 +60,11 @@ export class ClusterNode {
 
   constructor(private readonly options: NodeOptions) {
     this.#watch = new Watch(options.timing);
+    this.#self = options.self;
   }
 
   get name(): string {
-    return this.options.self.node;
+    return this.#self.node;
   }
 
   get condition(): NodeCondition {
@@ -102,6 +104,12 @@ export class ClusterNode {
     return this.#enter();
   }
 
+  /** Its configuration has this digest from now on. The other nodes see it with the next beat. */
+  reconfigured(configDigest: string): void {
+    this.#self = { ...this.#self, configDigest };
+    this.#tellDiffering("give it the same one, and reload it too");
+  }
+
   /** New sessions go to other nodes from now on, or no longer. */
   drain(draining: boolean): void {
     this.#draining = draining;
@@ -124,10 +132,9 @@ export class ClusterNode {
    * were killed, no other would bury them, and none could join.
    */
   async #tellDead(): Promise<void> {
-    const { self, clock, timing, log } = this.options;
+    const { clock, timing } = this.options;
     await this.#look();
-    for (const { node, parts } of differingNodes(self, this.#peers))
-      log.warn({ node, parts }, "a node has another configuration; waiting until it beats, or is buried");
+    this.#tellDiffering("waiting until it beats, or is buried");
     const seen = await this.#doubtful();
     for (let left = seen; left.length > 0 && areStill(left, seen); left = await this.#doubtful()) {
       await sleep(clock, timing.beat, this.#closed.signal);
@@ -135,17 +142,23 @@ export class ClusterNode {
     }
   }
 
+  #tellDiffering(next: string): void {
+    for (const { node, parts } of differingNodes(this.#self, this.#peers))
+      this.options.log.warn({ node, parts }, `a node has another configuration; ${next}`);
+  }
+
   /** The nodes with which this one can't join, if they live. */
   async #doubtful(): Promise<readonly SeenBeat[]> {
-    const { self, workdirs } = this.options;
-    const others = this.#peers.filter((other) => other.node !== self.node && lives(other));
-    return [...differingNodes(self, others), ...((await workdirs?.missing(others)) ?? [])];
+    const { workdirs } = this.options;
+    const others = this.#peers.filter((other) => other.node !== this.name && lives(other));
+    return [...differingNodes(this.#self, others), ...((await workdirs?.missing(others)) ?? [])];
   }
 
   async #enter(): Promise<boolean> {
-    const { book, self, clock, timing } = this.options;
+    const { book, clock, timing } = this.options;
     await this.#look();
     this.#checkReplaced();
+    const self = this.#self;
     checkAgreement(self, this.#peers, Number.POSITIVE_INFINITY);
     const sentAt = clock.now();
     const { afterCrash, ...start } = await book.join(self);
@@ -227,7 +240,7 @@ export class ClusterNode {
     const { book, log } = this.options;
     const load = this.#listener?.load() ?? { running: 0, queued: 0, processes: 0 };
     try {
-      const alive = await book.beat(term.start, load, this.#draining ? "draining" : "up");
+      const alive = await book.beat(term.start, load, this.#draining ? "draining" : "up", this.#self.configDigest);
       if (!alive) return term.end("buried");
       term.confirmed(sentAt);
       if (term.lasts) this.#listener?.extended(term.leftMs);

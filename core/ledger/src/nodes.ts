@@ -72,18 +72,24 @@ export class NodeTable {
     return { node, incarnation, afterCrash: before !== undefined && before["state"] !== "left" };
   }
 
-  beat(of: NodeStart, load: NodeLoad, state: "up" | "draining"): Work<boolean> {
-    return this.sql.transaction(this.#beat(of, load, state));
+  beat(of: NodeStart, load: NodeLoad, state: "up" | "draining", configDigest: string): Work<boolean> {
+    return this.sql.transaction(this.#beat(of, load, state, configDigest));
   }
 
-  *#beat({ node, incarnation }: NodeStart, load: NodeLoad, state: "up" | "draining"): Work<boolean> {
+  *#beat(
+    { node, incarnation }: NodeStart,
+    load: NodeLoad,
+    state: "up" | "draining",
+    configDigest: string,
+  ): Work<boolean> {
     const changed = yield* this.sql.run(
-      `UPDATE nodes SET beat = beat + 1, running = ?, queued = ?, processes = ?, state = ?
+      `UPDATE nodes SET beat = beat + 1, running = ?, queued = ?, processes = ?, state = ?, config_digest = ?
        WHERE node = ? AND incarnation = ? AND ${LIVES}`,
       load.running,
       load.queued,
       load.processes,
       state,
+      configDigest,
       node,
       incarnation,
     );

@@ -163,7 +163,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     },
     nodes: {
       join: performed((node) => nodes.join(node)),
-      beat: beating((of, load, state) => nodes.beat(of, load, state)),
+      beat: beating((...args: Parameters<typeof nodes.beat>) => nodes.beat(...args)),
       list: beating(() => nodes.list()),
       workload: performed((since) => nodes.workload(since)),
       bury: performed((seen) => nodes.bury(seen)),

@@ -162,8 +162,8 @@ export interface NodeBook {
    * Adds a start of a node under a new incarnation. An earlier start of the same node is buried: its sessions are freed.
    */
   join(node: NewNode): Promise<JoinedNode>;
-  /** Raises the counter and notes the load. False: this start was buried, or replaced by a later one. */
-  beat(of: NodeStart, load: NodeLoad, state: "up" | "draining"): Promise<boolean>;
+  /** Raises the counter and notes the rest. False: this start was buried, or replaced by a later one. */
+  beat(of: NodeStart, load: NodeLoad, state: "up" | "draining", configDigest: string): Promise<boolean>;
   list(): Promise<readonly NodeRecord[]>;
   /**
    * Declares the start dead if its counter is still the one that was seen, frees its sessions and raises their epochs, in

@@ -57,6 +57,12 @@ export interface NodeView {
   readonly self: boolean;
 }
 
+/** Which plugins are on, and their sections by name. */
+export interface PluginSettings {
+  readonly plugins: readonly string[];
+  readonly pluginSections: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
 /** The cluster, as one of its gateways sees it. */
 export interface Cluster {
   readonly ledger: Ledger;
@@ -77,6 +83,8 @@ export interface Cluster {
    */
   join(parts: NodeParts): Promise<boolean>;
   view(): readonly NodeView[];
+  /** The plugins' part of the configuration has changed: nodes that join must agree with it. Others that differ are logged. */
+  reloaded(settings: PluginSettings): void;
   /** Takes no more sessions; with false, takes them again. */
   drain(draining?: boolean): void;
   /** After all work has ended: frees the sessions of this node. Never rejects. */
