@@ -1,5 +1,6 @@
 /** Claudeway's configuration: defaults, then the file, then the environment, then flags. */
 export { ACCOUNT as ACCOUNT_VARIABLES } from "./accounts.js";
+export { childEnvironment, claudeFolder, rememberedEnvironment } from "./child-environment.js";
 export type { ClusterSettings } from "./cluster.js";
 export { ConfigError } from "./errors.js";
 export { VERSION } from "./help.js";
@@ -24,5 +25,4 @@ export {
 } from "./load.js";
 export type { PluginCommand, PluginCommandForm, PluginDeclaration } from "./plugin-settings.js";
 export { readText, splitList } from "./text.js";
-export { isEveryday } from "./variables.js";
 export { configText, type WrittenPlugin } from "./written.js";

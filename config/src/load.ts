@@ -172,7 +172,7 @@ function loadSettings(
     ...listSecrets(
       env,
       [...used, ...own.used],
-      [...secretsIn(layers, keys), ...own.secrets],
+      [...secretsIn(layers, keys, env), ...own.secrets],
       credentialsIn(keyLimits, config.accounts),
     ),
   };
@@ -258,13 +258,15 @@ function settleEngine(engine: Config["engine"]): Config["engine"] {
   return { ...engine, max_running, max_processes, max_background };
 }
 
-function secretsIn(layers: readonly Layer[], keys: readonly ApiKey[]): string[] {
+function secretsIn(layers: readonly Layer[], keys: readonly ApiKey[], env: Environment): string[] {
   const everyKey = [...layers.flatMap((layer) => layer.keys ?? []), ...keys].map(({ secret }) => secret);
   const sections = layers.flatMap(({ values }) => (isObject(values["cluster"]) ? [values["cluster"]] : []));
   const urls = [...layers.map(({ values }) => values["ledger_url"]), ...sections.map(({ url }) => url)];
   const texts = urls.filter((url) => typeof url === "string");
   const shared = sections.map(({ secret }) => secret).filter((secret) => typeof secret === "string");
-  return [...everyKey, ...texts, ...texts.flatMap(passwordsIn), ...shared];
+  // The driver reads it where the URL has no password.
+  const password = texts.length > 0 && env["PGPASSWORD"];
+  return [...everyKey, ...texts, ...texts.flatMap(passwordsIn), ...(password ? [password] : []), ...shared];
 }
 
 function listSecrets(

@@ -27,8 +27,20 @@ const MARK = /\$\$\{|\$\{([^}]*)\}?/g;
 const WHOLE = /^\$\{[^}]*\}$/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Variables that every process needs; they are never treated as secrets. */
-const EVERYDAY = new Set(["HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "TMPDIR", "TZ", "USER"]);
+/** Variables that every process needs, or the CLI to find its login; they are never treated as secrets. */
+const EVERYDAY = new Set([
+  "CLAUDE_CONFIG_DIR",
+  "HOME",
+  "LANG",
+  "LOGNAME",
+  "PATH",
+  "PWD",
+  "SHELL",
+  "TERM",
+  "TMPDIR",
+  "TZ",
+  "USER",
+]);
 
 /** The position of a value in the file: for schema lookups, and for messages. */
 interface Spot {

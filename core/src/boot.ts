@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { KnownSecrets } from "@claudeway/config";
-import { ConfigError, KeyEnvironments, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
+import {
+  ConfigError,
+  childEnvironment,
+  KeyEnvironments,
+  type LoadedConfig,
+  rememberedEnvironment,
+  shortSecretWarnings,
+} from "@claudeway/config";
 import {
   ALONE,
   type Approvals,
@@ -29,7 +36,6 @@ import type { Logger } from "pino";
 import { type ApprovalModeChoice, ASKING, approvalModeNow, chooseApprovalMode } from "./approval-mode.js";
 import { ApprovalService } from "./approvals/approval-service.js";
 import { LinkSigner } from "./approvals/links.js";
-import { childEnvironment, rememberedEnvironment } from "./child-environment.js";
 import { Control, selectionOf } from "./control.js";
 import { foldersOf, prepareFolders, workdirLimits } from "./folders.js";
 import { Gateway } from "./gateway.js";

@@ -1,9 +1,8 @@
 import { accessSync, constants, existsSync, rmdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { ConfigError, configFoldersOfKeys, type LoadedConfig } from "@claudeway/config";
+import { ConfigError, claudeFolder, configFoldersOfKeys, type LoadedConfig } from "@claudeway/config";
 import type { WorkdirOptions } from "@claudeway/workdirs";
 import { makeFolder } from "@claudeway/workdirs";
-import { claudeFolder } from "./child-environment.js";
 
 /** A folder that must exist. */
 export interface NamedFolder {

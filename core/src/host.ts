@@ -3,13 +3,12 @@
  * API.
  */
 
-export { KnownSecrets } from "@claudeway/config";
+export { childEnvironment, claudeFolder, KnownSecrets } from "@claudeway/config";
 export { unlessAborted } from "@claudeway/scheduling";
 export { makeFolder } from "@claudeway/workdirs";
 export { chooseApprovalMode } from "./approval-mode.js";
 export { isSameCall } from "./approvals/verdict.js";
 export { type BootOptions, boot, type Distribution, OWN_PREFIXES, type RunningGateway } from "./boot.js";
-export { childEnvironment, claudeFolder } from "./child-environment.js";
 export { pathsOf, selectionOf } from "./control.js";
 export { checkFolder, foldersOf, type NamedFolder } from "./folders.js";
 export { explainListening, tryAddress } from "./http/address.js";

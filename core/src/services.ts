@@ -190,6 +190,7 @@ export class Services {
       turns: this.turns,
       workdirs: this.workdirs,
       options: optionReader,
+      log,
     });
     this.history = new SessionHistory({
       engine,

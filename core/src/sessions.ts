@@ -199,7 +199,9 @@ export class Sessions {
       const session = await this.owned(caller, id);
       await this.#admitWorkdir(session);
       const options = await this.parts.options.read(request, session.keyId, session.options);
-      if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
+      // One that goes on after a decision is waited for, as any turn that runs.
+      const goesOn = this.parts.turns.ofSession(session.id).some((turn) => turn.resumed);
+      if (!request.withdraw_pending && !goesOn) await this.parts.parked.check(session.id, false);
       const workdirRecreated =
         storeFiles !== undefined &&
         session.ownsWorkdir &&
@@ -245,6 +247,7 @@ export class Sessions {
           prompt: approvalPrompt(granted),
           timeoutMs: APPROVED_TURN_TIMEOUT_SECS * 1000,
           verbatim: true,
+          limitWait: this.parts.options.limitWait({}),
         },
         route: APPROVE_ROUTE,
         granted,
@@ -295,11 +298,15 @@ export class Sessions {
     const turns = this.parts.turns.ofSession(session.id);
     for (const turn of turns) turn.stop("deleted");
     await Promise.all(turns.map((turn) => turn.ended));
-    await this.#withdraw(session.id, "the session was deleted");
-    await this.parts.engine.release(session.id);
-    this.parts.events.ended(session.id);
-    this.parts.kernel.notify("sessionEnd", infoOf(session));
-    if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
+    // It can't be deleted again, so each step is taken whatever becomes of the one before.
+    try {
+      await this.#withdraw(session.id, "the session was deleted");
+    } finally {
+      await this.parts.engine.release(session.id);
+      this.parts.events.ended(session.id);
+      this.parts.kernel.notify("sessionEnd", infoOf(session));
+      if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
+    }
   }
 
   /** Ends the parked turn. Resolves to false if there is none. */

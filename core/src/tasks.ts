@@ -3,6 +3,7 @@ import { type ExtendedRequest, toPrompt } from "@claudeway/kernel";
 import type { Caller, Engine, Ledger } from "@claudeway/ports";
 import type { TaskList } from "@claudeway/schemas";
 import type { StoreFiles, Workdirs } from "@claudeway/workdirs";
+import type { Logger } from "pino";
 import { type SessionListQuery, viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
 import type { RunningTurns } from "./turns/running.js";
@@ -17,6 +18,7 @@ export class Tasks {
       readonly turns: RunningTurns;
       readonly workdirs: Workdirs;
       readonly options: OptionReader;
+      readonly log: Logger;
     },
   ) {}
 
@@ -88,7 +90,14 @@ export class Tasks {
       throw error;
     });
     // It may have ended without a process, for instance because it was refused or ended in the queue.
-    void turn.ended.then(() => this.parts.engine.abandon(id));
+    void turn.ended.then(async ({ outcome }) => {
+      this.parts.engine.abandon(id);
+      // Nothing ran in its folder, and plugins hear of no turn that could not be recorded.
+      if (made && outcome.end === "refused")
+        await this.parts.workdirs
+          .remove(id, path)
+          .catch((err: unknown) => this.parts.log.error({ err, path }, "a task's folder was not removed"));
+    });
     return turn;
   }
 }

@@ -274,6 +274,15 @@ describe("variables in the file", () => {
     }
   });
 
+  it("lists the password that the driver reads from the environment, where a database is configured", () => {
+    const env = { WRAPPER_KEYS: "a:one", LEDGER_URL: "postgres://me@db/claudeway", PGPASSWORD: "password-1" };
+    expect(loadRun({ env })).to.deep.include({ secretEnv: ["WRAPPER_KEYS", "LEDGER_URL", "PGPASSWORD"] });
+    expect(loadRun({ env }).secrets).to.include("password-1");
+    // Without one, it may be meant for Claude's tools.
+    const { LEDGER_URL: _, ...withoutDatabase } = env;
+    expect(loadRun({ env: withoutDatabase }).secrets).to.not.include("password-1");
+  });
+
   it("report the keys of every source, also of overridden ones", () => {
     const { secretEnv, secrets } = loadRun({ env: { WRAPPER_KEYS: "a:one" }, argv: ["--keys", "b:two"] });
     expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "LEDGER_URL"]);

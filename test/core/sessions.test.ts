@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import type { Services } from "#core/services.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
@@ -26,5 +28,16 @@ describe("a session that is deleted", () => {
     await eventually("plugins hear of it", () => ended.length > 0);
     expect(ended).to.deep.equal([id]);
     expect(await kit.ledger.sessions.get(id)).to.equal(undefined);
+  });
+
+  it("ends and loses its folder also if the ledger fails once it is deleted", async () => {
+    const id = await newSessionOf(services);
+    const { workdir = "" } = (await kit.ledger.sessions.get(id)) ?? {};
+    const ended: string[] = [];
+    kit.kernel?.hooks.sessionEnd.tapPromise("test", async (session) => void ended.push(session.id));
+    kit.ledger.turns.parked = () => Promise.reject(new LedgerError("ledger: away"));
+    expect(await services.sessions.delete(CALLER, id).catch(String)).to.include("away");
+    await eventually("plugins hear of it", () => ended.length > 0);
+    expect(existsSync(workdir)).to.equal(false);
   });
 });

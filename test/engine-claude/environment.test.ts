@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { KnownSecrets } from "#config/known-secrets.js";
-import { childEnvironment } from "#core/child-environment.js";
+import { childEnvironment } from "#config/child-environment.js";
 
 describe("the environment of a child", () => {
   it("is the gateway's own, without the variables that hold its secrets", () => {
@@ -26,12 +26,19 @@ describe("the environment of a child", () => {
   });
 
   it("keeps basic variables, even if they contain a plugin's folder", () => {
-    const from = { PATH: "/home/me/tools/bin:/bin", HOME: "/home/me/tools", OTHER: "/home/me/tools" };
+    const from = {
+      PATH: "/home/me/tools/bin:/bin",
+      HOME: "/home/me/tools",
+      // Without it, the CLI would look for its login and its transcripts in another folder.
+      CLAUDE_CONFIG_DIR: "/home/me/tools/claude",
+      OTHER: "/home/me/tools",
+    };
     expect(
       childEnvironment(from, new KnownSecrets({ secretEnv: [], secrets: ["/home/me/tools"] })),
     ).to.deep.equal({
       PATH: from.PATH,
       HOME: from.HOME,
+      CLAUDE_CONFIG_DIR: from.CLAUDE_CONFIG_DIR,
     });
   });
 });

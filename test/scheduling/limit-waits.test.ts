@@ -134,6 +134,12 @@ describe("LimitWaits", () => {
     gone[0]?.end("completed");
     await clock.advance(10);
     expect(reserve("e")).to.equal(true);
+    waits.add(waiting("c", HOUR));
+    await clock.advance(HOUR + 61_000);
+    expect(reserve("f")).to.equal(false);
+    gone[1]?.end("parked");
+    await clock.advance(10);
+    expect(reserve("f"), "c waits for a decision by now").to.equal(true);
   });
 
   it("goes on with the others after a turn that can't go on, or no longer waits", async () => {

@@ -1,7 +1,10 @@
 import {
+  chmodSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   realpathSync,
   rmSync,
   statSync,
@@ -9,13 +12,28 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { expect } from "chai";
 import { type WorkdirOptions, Workdirs } from "#workdirs/workdirs.js";
 
 /** The limits of every key. */
 function limitsOf(workdirs: readonly string[] | undefined): WorkdirOptions["limits"] {
   return { of: () => ({ workdirs }), placeOf: (id) => `[keys.${id}]` };
+}
+
+const NOBODY = 65_534;
+
+/** Runs `work` as a user whom the modes of files bind, to whom the folder belongs: root may do anything. */
+async function asUser(folder: string, work: () => Promise<void>): Promise<void> {
+  if (process.geteuid?.() !== 0) return work();
+  for (const path of [folder, ...readdirSync(folder, { recursive: true, encoding: "utf8" })])
+    lchownSync(resolve(folder, path), NOBODY, NOBODY);
+  process.seteuid?.(NOBODY);
+  try {
+    await work();
+  } finally {
+    process.seteuid?.(0);
+  }
 }
 
 describe("Workdirs", () => {
@@ -58,6 +76,18 @@ describe("Workdirs", () => {
     writeFileSync(join(path, "file"), "");
     await workdirs.remove("id", path);
     expect(existsSync(path)).to.equal(false);
+  });
+
+  it("a session's own folder is removed with folders in it that tools have closed", async () => {
+    const { path } = await workdirs.ofSession("id", undefined, "key");
+    const closed = join(path, "closed", "inner");
+    mkdirSync(closed, { recursive: true });
+    writeFileSync(join(closed, "file"), "");
+    symlinkSync(dir, join(closed, "link"));
+    for (const folder of [closed, join(path, "closed")]) chmodSync(folder, 0o555);
+    await asUser(dir, () => workdirs.remove("id", path));
+    expect(existsSync(path)).to.equal(false);
+    expect(existsSync(dir)).to.equal(true);
   });
 
   it("a named folder is used unchanged, and does not belong to the gateway", async () => {

@@ -1,5 +1,5 @@
-import type { Approval } from "@claudeway/ports";
-import type { Approval as ApprovalView } from "@claudeway/schemas";
+import type { Approval, SessionGrant } from "@claudeway/ports";
+import type { Approval as ApprovalView, Grant } from "@claudeway/schemas";
 
 /** A request as the API shows it. */
 export function approvalView(approval: Approval): ApprovalView {
@@ -31,5 +31,20 @@ export function approvalView(approval: Approval): ApprovalView {
         at: decision.at,
       },
     }),
+  };
+}
+
+/** A call that was allowed for the rest of its session, as the API shows it. */
+export function grantView({ by, cwd, ...grant }: SessionGrant): Grant {
+  return {
+    id: grant.id,
+    session_id: grant.sessionId,
+    key_id: grant.keyId,
+    tool: grant.tool,
+    input: { ...grant.input },
+    ...(cwd === undefined ? {} : { cwd }),
+    approval_id: grant.approvalId,
+    granted_by: `${by.channel} ${by.who}`,
+    granted_at: grant.at,
   };
 }

@@ -1,5 +1,5 @@
 /** What clients see of turns and sessions while they run. */
-export { approvalView } from "./approval-view.js";
+export { approvalView, grantView } from "./approval-view.js";
 export { EVENT_NAMES, kindOf, kindsOf } from "./event-kinds.js";
 export { encodeFrames, type SentFrame } from "./server-sent.js";
 export { SessionEvents } from "./session-events.js";

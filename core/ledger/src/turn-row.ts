@@ -55,6 +55,7 @@ export function toTurn(row: Row): TurnRecord {
     usage: maybeText(row, "end") === undefined ? usageSoFar(row) : usageOf(row),
     ended: endOf(row),
     parked: parkedOf(row),
+    ...(maybeText(row, "booked") !== undefined && { wasParked: true }),
   };
 }
 

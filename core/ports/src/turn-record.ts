@@ -29,6 +29,8 @@ export interface TurnRecord extends NewTurn {
   readonly ended: EndedTurn | undefined;
   /** Set while the turn waits for a person or a usage limit, and no process runs it. */
   readonly parked: ParkedTurn | undefined;
+  /** True: it has been parked before, and what it had used until then is in the totals. */
+  readonly wasParked?: boolean | undefined;
 }
 
 export interface EndedTurn {

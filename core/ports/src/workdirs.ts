@@ -9,7 +9,7 @@ export interface WorkdirRequest {
   /**
    * Where a folder made for that session alone belongs; it does not exist yet. A tap that makes it and returns this path
    * gives the session a folder of its own: other sessions are refused there, and it is removed with the session. A
-   * one-shot task's folder stays until the plugin removes it.
+   * one-shot task's folder stays until the plugin removes it, unless its turn was refused.
    */
   readonly ownFolder: string | undefined;
   /**

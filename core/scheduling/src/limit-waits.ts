@@ -154,7 +154,8 @@ export class LimitWaits {
   /** Resolves when the model answers the turn, or the turn is over. If the limit holds, the others wait with it. */
   async #untilAnswered(turn: GoingTurn, line: Line): Promise<void> {
     const over = turn.ended.then(({ outcome }) => {
-      if (outcome.end !== "parked") this.release(turn.info.id);
+      // One that is parked for a decision waits for no limit any more.
+      if (outcome.end !== "parked" || outcome.response.code !== "USAGE_LIMIT") this.release(turn.info.id);
       return outcome.response;
     });
     const response = await Promise.race([over, turn.answered]);

@@ -85,6 +85,11 @@ export class ApprovedCalls {
       checkDecider(approval, decider);
       checkDecision(approval, ALLOW);
     }
+    const own = waiting.find(({ parked, turnId }) => !parked && turns.get(turnId) === undefined);
+    if (own !== undefined) {
+      const message = `tool_use_ids: the turn that started the background work with ${own.toolUseId} has ended; decide on approval ${own.id}`;
+      throw new GatewayError("CONFLICT", message, { details: { approval_id: own.id } });
+    }
     for (const { id } of waiting) await approvalService.decide(id, ALLOW, decider);
     await resumption.goOn(first.turnId);
     const turn = turns.get(first.turnId);
@@ -119,7 +124,7 @@ async function approvedCalls(
       );
     }
     if (ran.has(id))
-      throw new GatewayError("CONFLICT", `tool_use_ids: ${id} was already approved, and may have run`);
+      throw new GatewayError("CONFLICT", `tool_use_ids: ${id} was already decided on, and may have run`);
     return call;
   });
 }
@@ -148,7 +153,7 @@ async function decisionsOf(ledger: Ledger, sessionId: string, wanted: readonly s
   const closed = new Set<string>();
   const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: TURNS_LOOKED_AT });
   let approvalLost = false;
-  for (const { id, route, ended } of turns) {
+  for (const { id, route, ended, parked } of turns) {
     const { permission_denials: calls = [], approved = [] } = (await ledger.turns.response(id)) ?? {};
     // It is unknown which approved calls ran before the gateway was killed, so no earlier call may run a second time.
     if (approvalLost) for (const call of calls) ran.add(call.tool_use_id);
@@ -157,6 +162,8 @@ async function decisionsOf(ledger: Ledger, sessionId: string, wanted: readonly s
       denied.set(tool_use_id, { toolUseId: tool_use_id, tool: tool_name, input: tool_input, cwd });
       if (approvable === false) closed.add(tool_use_id);
     }
+    // Decided, since it is not pending: its turn passes the decision on.
+    if (parked?.toolUseId !== undefined) ran.add(parked.toolUseId);
     for (const call of approved) if (call.ran) ran.add(call.tool_use_id);
     if (wanted.every((call) => denied.has(call))) break;
   }

@@ -23,7 +23,7 @@ export interface LostTurn {
  * ms.
  */
 const UNWRITTEN_MS = 10_000;
-/** How many of the session's latest turns and approvals are read. */
+/** How many of the session's latest turns are read. */
 const LOOKED_AT = 100;
 
 /**
@@ -98,9 +98,9 @@ export async function recordLostTurns(
  * charged for subagents in between; its own begin if there is no previous turn, or that one is still open. Undefined
  * for a turn that was parked, because later usage cannot be separated from the recorded one.
  */
-async function beginOf({ id, sessionId, createdAt }: TurnRecord, ledger: Ledger): Promise<Date | undefined> {
-  const { approvals } = await ledger.approvals.list({ sessionId, page: 1, limit: LOOKED_AT });
-  if (approvals.some(({ turnId, parked }) => turnId === id && parked)) return undefined;
+async function beginOf(open: TurnRecord, ledger: Ledger): Promise<Date | undefined> {
+  const { id, sessionId, createdAt, wasParked } = open;
+  if (wasParked === true) return undefined;
   const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: LOOKED_AT });
   const others = turns.filter((turn) => turn.id !== id);
   const ends = others.flatMap(({ ended }) => (ended === undefined ? [] : [Date.parse(ended.at)]));

@@ -1,4 +1,4 @@
-import { type Approval, LedgerError, type Ownership } from "@claudeway/ports";
+import { type Approval, type Ownership, toGatewayError } from "@claudeway/ports";
 import type { LimitWaits, TurnWithLimit } from "@claudeway/scheduling";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
@@ -56,7 +56,7 @@ export class Resumption {
   }
 
   #failed(turnId: string, err: unknown): undefined {
-    const mayPass = err instanceof LedgerError && err.mayPass;
+    const mayPass = toGatewayError(err)?.code === "UNAVAILABLE";
     const next = mayPass ? "trying again" : "the next start tries again";
     this.options.log.error({ err, turn_id: turnId }, `a parked turn could not be resumed; ${next}`);
     if (mayPass) setTimeout(() => this.goOn(turnId), AGAIN_MS).unref();

@@ -5,6 +5,7 @@ import { GatewayError, type SessionRecord, toGatewayError, type WorkdirRequest }
 import { codeOf } from "./files/folder.js";
 import { matchesFolderPattern } from "./folder-patterns.js";
 import { isWithin, locate } from "./located.js";
+import { openToOwner } from "./open-to-owner.js";
 
 /** A folder that no workdir may be, contain or be inside. */
 export interface GuardedFolder {
@@ -186,7 +187,14 @@ export class Workdirs {
   async remove(id: string, path: string): Promise<void> {
     if (basename(path) !== id) throw new Error(`${path} is not a folder that the gateway created`);
     // The session's last process may still be ending and writing.
-    await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    const removed = () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    try {
+      await removed();
+    } catch (error) {
+      if (codeOf(error) !== "EACCES") throw error;
+      await openToOwner(path);
+      await removed();
+    }
   }
 
   /** A folder that the caller names: what a plugin has for the name, or a path. */

@@ -15,6 +15,7 @@ import { openAudit } from "#ledger-sqlite/audit-files.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { readAudit } from "../../e2e/audit-lines.js";
+import { parkedForLimit, tokens, usageOf } from "../../ledger/fixture.js";
 import { bootScripted } from "./kit.js";
 
 const TURN: TurnInfo = {
@@ -33,6 +34,29 @@ describe("a turn that was lost when a gateway died", () => {
     await beginTurn(join(dir, "data"));
   });
   after(() => rmSync(dir, { recursive: true, force: true }));
+
+  it("has what it had used before it waited for a usage limit counted once", async () => {
+    const dataDir = join(dir, "waited");
+    const usage = usageOf("sonnet", tokens(100, 20), 0.02);
+    const ledger = await openLedger({ dataDir });
+    await begin(ledger, dataDir);
+    const at = new Date().toISOString();
+    await ledger.turns.park(TURN.id, { at, usage, model: "sonnet", parked: parkedForLimit() });
+    await ledger.turns.unpark(TURN.id);
+    await ledger.close();
+    leaveAsKilled(dataDir);
+    const again = await openLedger({ dataDir });
+    const log = pino({ level: "silent" });
+    const audit = openAudit({ dir: join(dir, "logs-waited"), log, secrets: new KnownSecrets() });
+    const engine = { totalsAfterLoss: () => ({ bases: [] }), usageAfterLoss: (known: TurnUsage) => known };
+    // The CLI's own messages are those from before the wait.
+    const written = { used: {}, carried: {} };
+    await recordLostTurns({ ledger: again, audit, log }, engine, async () => written);
+    expect((await again.turns.get(TURN.id))?.usage).to.deep.include({ tokens: usage.tokens, costUsd: 0.02 });
+    expect((await again.sessions.get(TURN.sessionId))?.totals).to.deep.include({ costUsd: 0.02 });
+    await again.close();
+    await audit.close();
+  });
 
   it("is passed to afterExecute at the next start, once", async () => {
     const told: [TurnInfo, TurnOutcome][] = [];

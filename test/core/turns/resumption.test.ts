@@ -1,6 +1,8 @@
-import { type CallAnswer, type Ledger, LedgerError } from "@claudeway/ports";
+import { randomUUID } from "node:crypto";
+import { type CallAnswer, GatewayError, type Ledger, LedgerError } from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
+import { denialOf } from "#core/approvals/view.js";
 import type { Services } from "#core/services.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { eventually } from "../../e2e/poll.js";
@@ -55,7 +57,8 @@ describe("a turn whose call was decided", () => {
     const at = new Date().toISOString();
     const usage = usageOf("sonnet", tokens(1, 1), 0.01);
     const parked = parkedFor(approval);
-    const response = { ...parked.response, ...(approved !== undefined && { approved }) };
+    const denials = { permission_denials: [denialOf(approval)] };
+    const response = { ...parked.response, ...denials, ...(approved !== undefined && { approved }) };
     await ledger.turns.park(turn.id, { at, usage, model: "sonnet", parked: { ...parked, response } });
     await ledger.approvals.settle(approval.id, "allowed");
     return turn.id;
@@ -177,6 +180,43 @@ describe("a turn whose call was decided", () => {
     (await runningTurn(id)).stop("interrupted");
     await services.turns.get(id)?.ended;
     expect(await ledger.turns.response(id)).to.deep.include({ approved });
+  });
+
+  it("is waited for by the session's next prompt, as any turn that runs", async () => {
+    const sessionId = await newSessionOf(services);
+    const id = await decided(sessionId);
+    await services.resumption.goOn(id);
+    const turn = await runningTurn(id);
+    const next = await promptIn(services, sessionId, "next");
+    expect(engine.runs).to.equal(1);
+    turn.stop("interrupted");
+    await eventually("the next one runs", () => engine.runs === 2);
+    next.stop("interrupted");
+    await next.ended;
+  });
+
+  it("can't have its call approved once more before the CLI has asked for it", async () => {
+    const sessionId = await newSessionOf(services);
+    const id = await decided(sessionId);
+    const [{ tool_use_id: call } = { tool_use_id: "" }] =
+      (await ledger.turns.response(id))?.permission_denials ?? [];
+    await services.resumption.goOn(id);
+    await runningTurn(id);
+    const again = services.sessions.approve(CALLER, sessionId, [call], randomUUID());
+    expect(await again.catch((error: unknown) => error)).to.include({ code: "CONFLICT" });
+    expect(engine.runs).to.equal(1);
+  });
+
+  it("goes on by itself if no turn may begin when it is decided, because the ledger was away", async () => {
+    const id = await decided(await newSessionOf(services));
+    const { checkLedger } = services.turns;
+    services.turns.checkLedger = () => {
+      throw new GatewayError("UNAVAILABLE", "the ledger does not answer");
+    };
+    await services.resumption.goOn(id);
+    expect(services.turns.get(id)).to.equal(undefined);
+    services.turns.checkLedger = checkLedger;
+    await eventually("it runs", () => engine.runs === 1);
   });
 
   it("ends if it is interrupted while the ledger fails", async () => {

@@ -45,9 +45,14 @@ export class ServicesKit {
   }
 
   /** Starts a gateway. `accounts`: those of every key. */
-  async start(ownership: Ownership, engine: Engine, accounts: readonly string[] = []): Promise<Services> {
+  async start(
+    ownership: Ownership,
+    engine: Engine,
+    accounts: readonly string[] = [],
+    config: Readonly<Record<string, unknown>> = {},
+  ): Promise<Services> {
     const { dir, ledger, audit } = this;
-    const loaded = configOf({ config: {}, sections: {}, keys: { admin: "sk-0123456789" }, env: {}, dir });
+    const loaded = configOf({ config, sections: {}, keys: { admin: "sk-0123456789" }, env: {}, dir });
     const kernel = new Kernel({ log, cwd: dir, reservedPrefixes: OWN_PREFIXES });
     this.kernel = kernel;
     const links = await LinkSigner.open(fileSecrets(join(dir, "data")));

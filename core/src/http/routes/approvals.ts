@@ -1,10 +1,9 @@
-import { approvalView } from "@claudeway/events";
+import { approvalView, grantView } from "@claudeway/events";
 import { type Approval, type ApprovalStatus, GatewayError } from "@claudeway/ports";
 import type { ApprovalList, GrantList, GrantRevoked } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { ApprovalService } from "../../approvals/approval-service.js";
 import { deciderOf } from "../../approvals/deciding.js";
-import { grantView } from "../../approvals/view.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { idOf, isId } from "../ids.js";

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { KnownSecrets } from "@claudeway/config";
-import { isEveryday } from "@claudeway/config";
+import type { KnownSecrets } from "./known-secrets.js";
+import { isEveryday } from "./variables.js";
 
 /** Variables of the service manager for this process only; child processes do not get them. */
 const FOR_THIS_PROCESS: ReadonlySet<string> = new Set(["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"]);
