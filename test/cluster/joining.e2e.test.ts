@@ -59,7 +59,8 @@ describe("joining a cluster", () => {
       node.sections = { plugins: { limits: { enabled: true } } };
       await node.reload();
     }
-    const digests = "SELECT DISTINCT config_digest LIKE '%plugins.limits%' AS known FROM nodes WHERE state = 'up'";
+    const digests =
+      "SELECT DISTINCT config_digest LIKE '%plugins.limits%' AS known FROM nodes WHERE state = 'up'";
     await eventually("the new digest", async () => {
       const rows = await cluster.query(digests);
       return rows.length === 1 && rows[0]?.["known"] === true;

@@ -1,7 +1,7 @@
 import { shortSecretWarnings } from "@claudeway/config";
 import { expect } from "chai";
-import { KnownSecrets } from "#config/known-secrets.js";
 import { childEnvironment } from "#config/child-environment.js";
+import { KnownSecrets } from "#config/known-secrets.js";
 import { Doorkeeper, Keyring } from "#core/http/auth.js";
 import { GuessThrottle } from "#core/http/guesses.js";
 import { TestGateway } from "../e2e/gateway.js";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { KnownSecrets } from "#config/known-secrets.js";
 import { childEnvironment } from "#config/child-environment.js";
+import { KnownSecrets } from "#config/known-secrets.js";
 
 describe("the environment of a child", () => {
   it("is the gateway's own, without the variables that hold its secrets", () => {

@@ -66,9 +66,9 @@ export function nodesContract(openLedger: OpenLedger): void {
 
     it("lists the starts that joined, by name, with what they last said", async () => {
       expect(two.incarnation).to.be.greaterThan(one.incarnation);
-      expect(await ledger.nodes.beat(two, { running: 3, queued: 2, processes: 4 }, "draining", "abc")).to.equal(
-        true,
-      );
+      expect(
+        await ledger.nodes.beat(two, { running: 3, queued: 2, processes: 4 }, "draining", "abc"),
+      ).to.equal(true);
       const [first, second] = await ledger.nodes.list();
       expect(first).to.deep.include({ ...address(one), beat: 0, state: "up", configDigest: "abc", ...IDLE });
       expect(second).to.deep.include({ beat: 1, state: "draining", running: 3, queued: 2, processes: 4 });

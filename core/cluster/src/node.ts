@@ -240,7 +240,12 @@ export class ClusterNode {
     const { book, log } = this.options;
     const load = this.#listener?.load() ?? { running: 0, queued: 0, processes: 0 };
     try {
-      const alive = await book.beat(term.start, load, this.#draining ? "draining" : "up", this.#self.configDigest);
+      const alive = await book.beat(
+        term.start,
+        load,
+        this.#draining ? "draining" : "up",
+        this.#self.configDigest,
+      );
       if (!alive) return term.end("buried");
       term.confirmed(sentAt);
       if (term.lasts) this.#listener?.extended(term.leftMs);

@@ -29,7 +29,11 @@ export function openGatewayCluster(
     self: { node, url: advertise, configDigest: configDigest(loaded, secret, agreed), version },
     // The rest of a reloaded file is in force only after a restart.
     digestAfter: (reloaded) =>
-      configDigest({ ...loaded, plugins: reloaded.plugins, pluginSections: reloaded.pluginSections }, secret, agreed),
+      configDigest(
+        { ...loaded, plugins: reloaded.plugins, pluginSections: reloaded.pluginSections },
+        secret,
+        agreed,
+      ),
     leaseSecs: lease_secs,
     sharedWorkdirs: shared_workdirs ? loaded.config.workdir : undefined,
     secret,
