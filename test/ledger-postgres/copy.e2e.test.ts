@@ -1,9 +1,13 @@
-import { basename } from "node:path";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { type CopiedLedger, copyLedger } from "@claudeway/ledger";
 import { expect } from "chai";
 import pg from "pg";
 import { openPostgresCopy, openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
 import { openLedger, openSqliteCopy, openTables } from "#ledger-sqlite/sqlite-ledger.js";
+import { runToEnd } from "../e2e/gateway.js";
 import { Diary, keepDiary } from "../ledger/diary.js";
 import { newFolder, rejection, removeFolders } from "../ledger/fixture.js";
 import { recount } from "../ledger-sqlite/recount.js";
@@ -103,6 +107,58 @@ describe("a copy of a ledger", () => {
     expect(rows).to.deep.equal([{ rows: 0 }]);
   });
 
+  describe("of a cluster", () => {
+    const NODE = { node: "a", url: "http://10.0.0.5:3000", configDigest: "d", version: "1" };
+
+    it("goes to a file once every node has left, and leaves the ledger to look for what was left", async () => {
+      const shared = await openPostgresLedger({ url, shared: true });
+      const start = await shared.nodes.join(NODE);
+      await shared.nodes.leave(start);
+      await shared.close();
+      expect((await copy("sqlite")).find(({ table }) => table === "nodes")?.rows).to.equal(1);
+      await (await openLedger({ dataDir: folder })).close();
+      const alone = await openPostgresLedger({ url });
+      expect(alone.afterCrash).to.equal(true);
+      await alone.close();
+    });
+
+    it("is refused if a node was killed, which it names", async () => {
+      const shared = await openPostgresLedger({ url, shared: true });
+      await shared.nodes.join(NODE);
+      await shared.close();
+      expect((await rejection(copy("sqlite"))).message).to.match(
+        /^ledger \S+ was not left by the nodes a: start and stop each of them once$/,
+      );
+    });
+
+    it("is one of `[cluster] url` for the command", async () => {
+      await (await keepDiary(openLedger, join(folder, "data"), 1)).close();
+      const section = ["[cluster]", `url = "${url}"`, 'advertise = "http://10.0.0.5:3000"'];
+      const file = [
+        'keys = ["admin:secret-of-16-chars-or-more"]',
+        ...section,
+        `secret = "${"s".repeat(16)}"`,
+      ];
+      writeFileSync(join(folder, "claudeway.toml"), file.join("\n"));
+      const env = { WRAPPER_KEYS: undefined, LEDGER_URL: undefined, CLAUDE_WORKDIR: folder };
+      const args = ["copy-ledger", "postgres", "--data-dir", "data"];
+      const { code, stdout, stderr } = await runToEnd(args, folder, env);
+      expect({ code, stderr }).to.deep.equal({ code: 0, stderr: "" });
+      expect(stdout).to.match(/^sessions: \d+ rows$/m);
+    });
+  });
+
+  it("can be begun again after it was interrupted", async () => {
+    await (await keepDiary(openLedger, folder, 1)).close();
+    const database = await openPostgresCopy({ url });
+    await database.perform(database.sql.run("BEGIN"));
+    await endConnections(url);
+    await database.close().catch(() => undefined);
+    await killedCopy(folder);
+    expect((await copy("postgres")).length).to.be.greaterThan(0);
+    expect((await rejection(copy("postgres"))).message).to.include("must be empty");
+  });
+
   it("is refused, and changes nothing, if the target has rows or a ledger was not closed", async () => {
     await (await keepDiary(openLedger, folder, 1)).close();
     await copy("postgres");
@@ -114,6 +170,17 @@ describe("a copy of a ledger", () => {
     await open.close();
   });
 });
+
+/** Opens a file to copy it, in a process that ends without closing it. */
+async function killedCopy(dataDir: string): Promise<void> {
+  const module = new URL("../../core/ledger-sqlite/dist/sqlite-ledger.js", import.meta.url).href;
+  const script = `const { openSqliteCopy } = await import(${JSON.stringify(module)});
+    await openSqliteCopy({ dataDir: ${JSON.stringify(dataDir)} });
+    process.kill(process.pid, "SIGKILL");`;
+  const child = spawn(process.execPath, ["--conditions=unbundled", "--input-type=module", "-e", script]);
+  const [, signal] = await once(child, "exit");
+  expect(signal).to.equal("SIGKILL");
+}
 
 /** Ends the connections that hold a lock in a database, and waits until they are gone. */
 async function endConnections(url: string): Promise<void> {

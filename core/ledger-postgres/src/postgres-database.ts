@@ -2,7 +2,8 @@ import { type Database, integer, type Row, type Work } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import { Connection, SCHEMA } from "./connection.js";
 import { asPassing } from "./errors.js";
-import { isNewer, migrate } from "./migrate.js";
+import { migrate } from "./migrate.js";
+import { refuseCopy } from "./refuse-copy.js";
 import { FOLLOW } from "./schema.js";
 
 /** How long after a failed connection the next one is tried, in ms. */
@@ -27,22 +28,17 @@ export class PostgresDatabase implements Database {
 
   /**
    * Connects, migrates the tables, and marks the ledger as open. Rejects with a LedgerError. `forCopy`: rejects also if the
-   * last gateway did not close the ledger, and a lost connection is not made again, because a copy is one transaction.
+   * last gateway did not close the ledger, and a lost connection is not made again, because a copy is one transaction. The mark
+   * stays as it is: an interrupted copy leaves nothing to look for, and a copy closes no ledger of a cluster.
    */
   static async open(url: string, { forCopy } = { forCopy: false }): Promise<PostgresDatabase> {
     const connection = await Connection.open(url);
     try {
       const state = await migrate(connection, SCHEMA);
-      if (state["is_open"] === true && forCopy)
-        throw new LedgerError(
-          `ledger ${connection.database} was not closed: start and stop its gateway once`,
-        );
-      if (isNewer(state) && forCopy)
-        throw new LedgerError(
-          `ledger ${connection.database} was written by a newer Claudeway: copy it with that version`,
-        );
+      if (forCopy) await refuseCopy(connection, state);
+      const open = forCopy ? "" : "is_open = true,";
       const [opened] = await connection.run(
-        "UPDATE ledger SET is_open = true, incarnation = incarnation + 1 RETURNING incarnation",
+        `UPDATE ledger SET ${open} incarnation = incarnation + 1 RETURNING incarnation`,
       );
       const afterCrash = state["is_open"] === true;
       return new PostgresDatabase(url, connection, afterCrash, incarnationOf(opened), forCopy);
@@ -69,7 +65,8 @@ export class PostgresDatabase implements Database {
 
   async close(): Promise<void> {
     try {
-      await this.#afterLast((connection) => connection.run("UPDATE ledger SET is_open = false"));
+      if (this.forCopy) await this.#last;
+      else await this.#afterLast((connection) => connection.run("UPDATE ledger SET is_open = false"));
     } finally {
       await this.connection.close();
     }

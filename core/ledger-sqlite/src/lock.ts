@@ -17,15 +17,16 @@ export interface LedgerLock {
 /**
  * Locks the ledger for this process. The lock is an uncommitted write transaction on a separate file. The operating system
  * ends it with the process, so it can never be stale. (A lock on the ledger itself would block online backups.) The pid
- * file only identifies the holder.
+ * file only identifies the holder, and shows that it did not close the ledger. A copy has none: if it is interrupted, nothing was
+ * written.
  */
-export function lockLedger(sqlite: SqliteModule, file: string): LedgerLock {
+export function lockLedger(sqlite: SqliteModule, file: string, { forCopy } = { forCopy: false }): LedgerLock {
   const lockFile = `${file}.lock`;
   const pidFile = `${file}.pid`;
   createPrivate(lockFile);
   const connection = beginOnly(sqlite, lockFile, pidFile, file);
   const afterCrash = existsSync(pidFile);
-  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+  if (!forCopy) writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   return {
     afterCrash,
     release() {

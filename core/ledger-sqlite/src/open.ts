@@ -42,8 +42,8 @@ export interface OpenedDatabase {
 }
 
 /** Opens the ledger's file: creates it and its folder if they are missing, locks, checks and migrates it. */
-export function openDatabase(sqlite: SqliteModule, file: string): OpenedDatabase {
-  const lock = prepare(sqlite, file);
+export function openDatabase(sqlite: SqliteModule, file: string, use = { forCopy: false }): OpenedDatabase {
+  const lock = prepare(sqlite, file, use);
   let database: Database | undefined;
   try {
     refuseStump(file);
@@ -59,10 +59,10 @@ export function openDatabase(sqlite: SqliteModule, file: string): OpenedDatabase
   }
 }
 
-function prepare(sqlite: SqliteModule, file: string): LedgerLock {
+function prepare(sqlite: SqliteModule, file: string, use: { readonly forCopy: boolean }): LedgerLock {
   try {
     makeFolder(dirname(file));
-    const lock = lockLedger(sqlite, file);
+    const lock = lockLedger(sqlite, file, use);
     createPrivate(file);
     return lock;
   } catch (error) {

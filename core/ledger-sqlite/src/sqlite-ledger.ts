@@ -20,8 +20,11 @@ export interface OpenedTables extends OpenedDatabase {
 }
 
 /** Opens the tables for work that a caller performs by itself, such as a benchmark's many turns in one transaction. */
-export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<OpenedTables> {
-  const opened = openDatabase(await loadSqlite(sqlite), join(dataDir, LEDGER_FILE));
+export async function openTables(
+  { dataDir, sqlite }: LedgerOptions,
+  use = { forCopy: false },
+): Promise<OpenedTables> {
+  const opened = openDatabase(await loadSqlite(sqlite), join(dataDir, LEDGER_FILE), use);
   const sql = new Sql(SQLITE, opened.database);
   return { ...opened, sql, tables: ledgerTables(sql) };
 }
@@ -52,6 +55,6 @@ export async function openSqliteCopy(
     throw new LedgerError(
       `ledger ${file} is in use or was not closed: stop the gateway, or start and stop it once`,
     );
-  const { sql, database, close } = await openTables(options);
+  const { sql, database, close } = await openTables(options, { forCopy: true });
   return { sql, perform: async (work) => database.perform(work), close: async () => close() };
 }
