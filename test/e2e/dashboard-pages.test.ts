@@ -119,6 +119,33 @@ describe("the dashboard's pages", () => {
     expect(await seriousFaults(page)).to.deep.equal([]);
   });
 
+  it("show a budget that begins anew, without anything else that happens", async () => {
+    let asked = 0;
+    let ends = 0;
+    await page.route("**/admin/budgets", (route) => {
+      if (asked++ === 0) ends = Date.now() + 4000;
+      const over = Date.now() >= ends;
+      const budget = {
+        limit: "budget:hourly",
+        subject: "key:bob",
+        window: "hour",
+        allowed: 5,
+        used: over ? 0 : 5,
+        reserved: 0,
+        resets_at: new Date(over ? ends + 7_200_000 : ends).toISOString(),
+      };
+      return route.fulfill({ json: { budgets: [budget] } });
+    });
+    await visited.go("plugins");
+    await page.getByRole("article", { name: "Plugin telegram" }).waitFor();
+    await visited.go("overview");
+    const budgets = page.locator("section", { has: page.getByRole("heading", { name: "Budgets" }) });
+    await budgets.getByText("100.0 % used this hour, resets in less than a minute").waitFor();
+    await budgets.getByText(/^0\.0 % used this hour, resets in 1 h 59 min/).waitFor({ timeout: 10_000 });
+    expect(asked).to.be.below(5);
+    await page.unroute("**/admin/budgets");
+  });
+
   it("list every turn and task, with filters that the URL keeps", async () => {
     const { id } = await startSession(gateway);
     const metadata = { ticket: "A-17" };
