@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
 import {
   type ChatService,
   type Command,
+  type Incoming,
   isCommand,
   OncePer,
   type Person,
@@ -31,6 +33,9 @@ export interface BotOptions {
 const ANONYMOUS_ADMIN = 1087968824;
 /** Milliseconds between two replies, and log lines, for the same unknown chat, user or album. */
 const ANSWER_EVERY_MS = 600_000;
+/** How often a message is handled whose handling fails, and the milliseconds in between: the next ones wait. */
+const MAX_TRIES = 3;
+const RETRY_MS = 1000;
 
 /** Incoming updates. Accepts only the configured chat and allowed users. */
 export class Bot {
@@ -75,7 +80,7 @@ export class Bot {
     const command = parseCommand(text);
     const me = this.#telegraf.botInfo?.username.toLowerCase();
     if (command?.bot !== undefined && command.bot.toLowerCase() !== me) return;
-    await service.receive({
+    await this.#receive({
       key,
       messageId,
       from: this.#personOf(from),
@@ -86,6 +91,24 @@ export class Bot {
       replyTo: repliedTo(message),
       command: command !== undefined && isCommand(command.name) ? command : undefined,
     });
+  }
+
+  /** Has an accepted message handled. It is not accepted while nothing of it is kept: after a restart, it is delivered again. */
+  async #receive(incoming: Incoming): Promise<void> {
+    const { state, service, scope } = this.options;
+    const { key, messageId } = incoming;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await service.receive(incoming);
+      } catch (error) {
+        state.forget(messageId);
+        if (scope.signal.aborted) return;
+        scope.log.error({ err: error }, "could not receive a message");
+        if (tries === MAX_TRIES) return service.failed(key, messageId, error);
+      }
+      await sleep(RETRY_MS, undefined, { signal: scope.signal }).catch(() => undefined);
+      if (scope.signal.aborted || !state.accept(messageId)) return;
+    }
   }
 
   #press(press: CallbackQuery): void {

@@ -10,6 +10,7 @@ import type { ChatScope } from "./chat-scope.js";
 import { type Command, Commands } from "./commands.js";
 import { Conversations, type TurnTerms } from "./conversations.js";
 import { DenialButtons } from "./denial-buttons.js";
+import { reasonOf } from "./failures.js";
 import { Pace } from "./growing-answer.js";
 import type { Attachment, ButtonPress, Messenger, Person } from "./messenger.js";
 import { SessionFiles } from "./session-files.js";
@@ -147,6 +148,12 @@ export class ChatService {
   /** Answers a message with a text of the bot. */
   note(key: string, messageId: string, text: TextKey): void {
     this.#background.run("a note", () => this.#conversations.note(key, messageId, text));
+  }
+
+  /** Says below a message that it could not be handled. */
+  failed(key: string, messageId: string, error: unknown): void {
+    const reason = reasonOf(error);
+    this.#background.run("a note", () => this.#conversations.note(key, messageId, "failed", { reason }));
   }
 
   /** Runs further work of the messenger, which `close` waits for. */
