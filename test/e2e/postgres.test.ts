@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import pg from "pg";
 import { type PostgresServer, startPostgres } from "../postgres.js";
-import { TestGateway } from "./gateway.js";
+import { runToEnd, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
 const PASSWORD = "s3cret-of-the-ledger";
@@ -41,6 +41,20 @@ describe("a gateway with its ledger in PostgreSQL", () => {
     const { body } = await gateway.request(`/session/${id}`);
     expect(body["task_count"]).to.equal(2);
     expect(() => readFileSync(`${gateway.dataDir}/ledger.sqlite`)).to.throw("ENOENT");
+  });
+
+  it("keeps a gateway with another ledger out of its data folder, and so from its processes", async () => {
+    const id = await start();
+    const running = prompt(id, "[[slow 200]] [[words 10]]");
+    await eventually("a request to the model", () => gateway.model.requests().length >= 1);
+    const LEDGER_URL = await server.urlOf(`other-${Date.now()}`);
+    for (const env of [{ LEDGER_URL, IS_SANDBOX: "1" }, { IS_SANDBOX: "1" }]) {
+      const { code, stderr } = await runToEnd(["--port", "0"], gateway.dir, env);
+      expect(code).to.equal(1);
+      expect(stderr).to.include(`${gateway.dataDir}`);
+      expect(stderr).to.include(`is in use by another gateway (pid ${gateway.pid})`);
+    }
+    expect((await running).body).to.include({ success: true });
   });
 
   it("records the turn that a killed gateway left, once", async () => {

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { LedgerError } from "@claudeway/ports";
 import { explainSqlite } from "./errors.js";
-import type { SqliteConnection, SqliteModule } from "./sqlite.js";
+import { loadSqlite, type SqliteConnection, type SqliteModule } from "./sqlite.js";
 
 /** The name of the ledger's file in the data folder. */
 export const LEDGER_FILE = "ledger.sqlite";
@@ -14,17 +14,31 @@ export interface LedgerLock {
   release(): void;
 }
 
+interface LockOptions {
+  readonly forCopy?: boolean;
+  /** What is locked, for the message that another gateway has it. */
+  readonly locked?: string;
+}
+
 /**
  * Locks the ledger for this process. The lock is an uncommitted write transaction on a separate file. The operating system
  * ends it with the process, so it can never be stale. (A lock on the ledger itself would block online backups.) The pid
  * file only identifies the holder, and shows that it did not close the ledger. A copy has none: if it is interrupted, nothing was
  * written.
  */
-export function lockLedger(sqlite: SqliteModule, file: string, { forCopy } = { forCopy: false }): LedgerLock {
+export function lockLedger(
+  sqlite: SqliteModule,
+  file: string,
+  { forCopy = false, locked = `ledger ${file}` }: LockOptions = {},
+): LedgerLock {
   const lockFile = `${file}.lock`;
   const pidFile = `${file}.pid`;
   createPrivate(lockFile);
-  const connection = beginOnly(sqlite, lockFile, pidFile, file);
+  const connection = beginOnly(
+    sqlite,
+    lockFile,
+    () => `${locked} is in use by another gateway${holder(pidFile)}`,
+  );
   const afterCrash = existsSync(pidFile);
   if (!forCopy) writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   return {
@@ -44,7 +58,15 @@ export function createPrivate(file: string): void {
   if (!existsSync(file)) closeSync(openSync(file, "a", 0o600));
 }
 
-function beginOnly(sqlite: SqliteModule, lockFile: string, pidFile: string, file: string): SqliteConnection {
+/**
+ * Locks a data folder whose ledger is elsewhere: it says whose child processes are left over, and are ended. Rejects with a
+ * LedgerError if another gateway has it, with whatever ledger.
+ */
+export async function lockDataFolder(dataDir: string): Promise<LedgerLock> {
+  return lockLedger(await loadSqlite(), join(dataDir, LEDGER_FILE), { locked: `data_dir ${dataDir}` });
+}
+
+function beginOnly(sqlite: SqliteModule, lockFile: string, explainBusy: () => string): SqliteConnection {
   let connection: SqliteConnection | undefined;
   try {
     connection = new sqlite.DatabaseSync(lockFile);
@@ -53,7 +75,7 @@ function beginOnly(sqlite: SqliteModule, lockFile: string, pidFile: string, file
     return connection;
   } catch (error) {
     connection?.close();
-    if (isBusy(error)) throw new LedgerError(`ledger ${file} is in use by another gateway${holder(pidFile)}`);
+    if (isBusy(error)) throw new LedgerError(explainBusy());
     throw explainSqlite(error, lockFile);
   }
 }
