@@ -25,7 +25,7 @@ const LEFT_OUT = {
   "a conversation that only a folder has: nodes store it in the database, see test/cluster/conversations.e2e.test.ts":
     ["lost-conversation"],
   "pages of a ledger file that the test fills; the dashboard of nodes is in test/cluster/dashboard.e2e.test.ts":
-    ["dashboard", "dashboard-long-session", "dashboard-pages", "dashboard-phone"],
+    ["dashboard", "dashboard-long-session", "dashboard-pages", "dashboard-phone", "dashboard-unpriced"],
   "processes started ahead, of which each node has its own": ["prewarmed-options"],
   "memory that each node limits for itself": ["prompt-memory"],
   "a load of its own, also on a cluster: see docs/cluster.md": ["soak"],
