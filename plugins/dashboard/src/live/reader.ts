@@ -96,7 +96,10 @@ export class FeedReader {
     this.#release();
   }
 
-  /** Server-sent events, until the reader is closed or the login ends. */
+  /**
+   * Server-sent events, until the reader is closed or the login ends; `alive` where nothing else happens, so that a page
+   * notices when its connection is dead.
+   */
   async *events(): AsyncGenerator<string, void> {
     yield "retry: 2000\n\n";
     while (!this.#closed) {
@@ -110,7 +113,7 @@ export class FeedReader {
       if (this.login?.ended.aborted) continue;
       const events = this.#drain();
       if (events !== "") yield events;
-      else if (!called) yield ":\n\n";
+      else if (!called) yield encode("alive", {});
     }
   }
 

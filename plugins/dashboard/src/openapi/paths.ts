@@ -424,7 +424,8 @@ export const ADMIN_PATHS: PathsObject = {
       "adminEvents",
       "Stream changes as server-sent events",
       {
-        description: "`change` (topics to reload), `load`, `text` of a session's running turns, `expired`.",
+        description:
+          "`change` (topics to reload), `load`, `text` of a session's running turns, `expired`; `alive` after 15 s without another.",
         content: { "text/event-stream": { schema: TEXT } },
       },
       {

@@ -8,6 +8,9 @@ export class ApiError extends Error {
   }
 }
 
+/** How long a page waits for data, in ms: without an answer that is lost on its way it would wait, and follow no change. */
+const TIMEOUT_MS = 60_000;
+
 let endLogin = (): void => {};
 
 /** Sets the callback for a login that has expired. */
@@ -21,7 +24,7 @@ export function adminUrl(path: string): string {
 }
 
 export function get<T>(path: string): Promise<T> {
-  return send(path, {});
+  return send(path, { signal: AbortSignal.timeout(TIMEOUT_MS) });
 }
 
 export function post<T>(path: string, body: unknown = {}): Promise<T> {
@@ -58,11 +61,22 @@ export function messageOf(error: unknown): string {
 }
 
 async function send<T>(path: string, init: RequestInit): Promise<T> {
-  const response = await fetch(adminUrl(path), init).catch(() => {
-    throw new ApiError(0, "the gateway does not respond");
-  });
-  const body = await response.json().catch(() => ({}));
+  const response = await fetch(adminUrl(path), init).catch(unanswered);
+  const body = parsed(await response.text().catch(unanswered));
   if (response.ok) return body;
   if (response.status === 401 && path !== "login") endLogin();
   throw new ApiError(response.status, body.error ?? `the gateway responded with ${response.status}`);
+}
+
+function unanswered(): never {
+  throw new ApiError(0, "the gateway does not respond");
+}
+
+/** Nothing if it is no JSON, such as the page of a proxy. */
+function parsed(json: string) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return {};
+  }
 }

@@ -24,6 +24,9 @@ export type News =
   | { readonly kind: "text"; readonly turn_id: string; readonly at: number; readonly text: string }
   | { readonly kind: "expired" };
 
+/** The gateway sends something every 15 s: a connection that was silent for so long, in ms, is dead. */
+const SILENCE_MS = 40_000;
+
 type Port = Pick<MessagePort, "postMessage" | "onmessage">;
 
 /**
@@ -34,6 +37,7 @@ export class EventHub {
   readonly #tabs = new Map<Port, Interest>();
   #source: EventSource | undefined;
   #load: Load | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
 
   /** Serves a tab: the tab sends its `Interest` and receives `News`. */
   connect(port: Port): void {
@@ -57,26 +61,40 @@ export class EventHub {
   }
 
   #open(url: string): void {
-    this.#source?.close();
+    this.#close();
     const sessions = new Set([...this.#tabs.values()].flatMap(({ session }) => session ?? []));
     const source = new EventSource(
       `${url}?${new URLSearchParams([...sessions].map((id) => ["session", id]))}`,
     );
-    const on = (event: string, news: (data: string) => News) =>
-      source.addEventListener(event, ({ data }: MessageEvent<string>) => this.#broadcast(news(data)));
-    source.addEventListener("open", () => this.#broadcast({ kind: "live" }));
+    const on = (event: string, newsOf: (data: string) => News | undefined) =>
+      source.addEventListener(event, ({ data }: MessageEvent<string>) => {
+        this.#watch(url);
+        const news = newsOf(data);
+        if (news?.kind === "load") this.#load = news.load;
+        if (news !== undefined) this.#broadcast(news);
+      });
     source.addEventListener("error", () => this.#lost(source));
-    source.addEventListener("load", ({ data }: MessageEvent<string>) => {
-      this.#load = JSON.parse(data);
-      if (this.#load !== undefined) this.#broadcast({ kind: "load", load: this.#load });
-    });
+    on("open", () => ({ kind: "live" }));
+    on("alive", () => undefined);
+    on("load", (data) => ({ kind: "load", load: JSON.parse(data) }));
     on("change", (data) => ({ kind: "change", topics: JSON.parse(data) }));
     on("text", (data) => ({ kind: "text", ...JSON.parse(data) }));
     on("expired", () => ({ kind: "expired" }));
     this.#source = source;
+    this.#watch(url);
+  }
+
+  /** Connects anew if nothing comes: where a connection breaks without an end, as behind a router, nobody else notices. */
+  #watch(url: string): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#broadcast({ kind: "lost", refused: false });
+      this.#open(url);
+    }, SILENCE_MS);
   }
 
   #close(): void {
+    clearTimeout(this.#silence);
     this.#source?.close();
     this.#source = undefined;
   }
@@ -91,7 +109,7 @@ export class EventHub {
   #lost(source: EventSource): void {
     if (source !== this.#source) return;
     const refused = source.readyState === EventSource.CLOSED;
-    if (refused) this.#source = undefined;
+    if (refused) this.#close();
     this.#broadcast({ kind: "lost", refused });
   }
 
