@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "./chromium.js";
-import { logInAt, type Visit, visit } from "./dashboard-kit.js";
-import { TestGateway } from "./gateway.js";
+import { logInAt, startSession, type Visit, visit } from "./dashboard-kit.js";
+import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
 /** Waits for data that the page gives up after a minute take two seconds. */
@@ -62,5 +62,35 @@ describe("the dashboard where no answers come", () => {
     await eventually("the first one", () => asked === 1);
     await gateway.request("/task", { body: { prompt: "[[say Done.]]" } });
     await page.getByText("[[say Done.]]").first().waitFor();
+  });
+
+  it("says why a text can't be shown whole", async () => {
+    const { id } = await startSession(gateway);
+    const prompt = `[[echo]] ${"long ".repeat(60_000)}end`;
+    await gateway.request(`/session/${id}`, { body: { prompt, verbatim: true }, key: KEYS.bob });
+    await open(`sessions/${id}?source=1`);
+    await page.route("**/admin/turns/*", (route) => route.abort());
+    const answer = page.locator("article .body");
+    const all = answer.getByRole("button", { name: /Show all/ });
+    await all.click();
+    await answer.getByRole("alert").getByText("the gateway does not respond").waitFor();
+    await page.unroute("**/admin/turns/*");
+    await all.click();
+    await eventually("all of it", async () => (await answer.locator("pre").innerText()).endsWith("end"));
+    expect(await answer.getByRole("alert").count()).to.equal(0);
+  });
+
+  it("says that a login has not ended, until it has", async () => {
+    await open("plugins");
+    await page.route("**/admin/logout", (route) => route.abort());
+    const button = page.getByRole("button", { name: "Log out" });
+    await button.click();
+    await page
+      .getByRole("alert")
+      .getByText("You are still logged in: the gateway does not respond.")
+      .waitFor();
+    await page.unroute("**/admin/logout");
+    await button.click();
+    await page.getByLabel("Admin key").waitFor();
   });
 });

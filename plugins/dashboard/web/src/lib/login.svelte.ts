@@ -11,6 +11,8 @@ class Login {
   reason = $state("");
   /** Why the login could not be checked. */
   trouble = $state("");
+  /** Why the user is still logged in after logging out. */
+  staysFor = $state("");
 
   /** Tells this browser's other tabs of a logout. */
   readonly #channel = new BroadcastChannel(adminUrl("login"));
@@ -38,10 +40,16 @@ class Login {
     this.#enter(await post<Me>("login", { key }));
   }
 
+  /** Never rejects: where it fails, `staysFor` says why. */
   async out(): Promise<void> {
-    await post("logout");
-    this.#channel.postMessage("logout");
-    this.#leave();
+    this.staysFor = "";
+    try {
+      await post("logout");
+      this.#channel.postMessage("logout");
+      this.#leave();
+    } catch (error) {
+      if (this.me) this.staysFor = messageOf(error);
+    }
   }
 
   ended(): void {
@@ -53,6 +61,7 @@ class Login {
     this.me = me;
     this.kept = me;
     this.reason = "";
+    this.staysFor = "";
   }
 
   #leave(): void {
