@@ -64,6 +64,9 @@ describe("the dashboard's page of a session", () => {
       "# Title",
       "**bold** and `code`",
       "- one\n- two",
+      "1. First:",
+      "```\nbetween\n```",
+      "2. Second.",
       "| a | b |\n|---|---|\n| 1 | 2 |",
     ];
     await say(id, [...markdown, "[fine](https://ok.example/page)", ...ATTACKS].join("\n\n"), {
@@ -75,6 +78,8 @@ describe("the dashboard's page of a session", () => {
     expect(await answer.locator("strong").first().innerText()).to.equal("bold");
     expect(await answer.locator("table td").allInnerTexts()).to.deep.equal(["1", "2"]);
     expect(await answer.locator("ul li").count()).to.equal(2);
+    const starts = answer.locator("ol").evaluateAll((lists) => lists.map((list) => Object(list).start));
+    expect(await starts).to.deep.equal([1, 2]);
     expect(await answer.locator("img, script, iframe, style, object, embed, form, svg").count()).to.equal(0);
     const links = await page.evaluate<[string, string][][]>(
       `[...document.querySelectorAll("article .markdown a")].map((link) =>

@@ -12,6 +12,8 @@ export interface ElementPiece {
   readonly tag: Tag;
   /** Of a link; http, https or mailto. */
   readonly href: string | undefined;
+  /** Of a numbered list; 1 if it is not set. */
+  readonly start?: number | undefined;
   readonly children: Piece[];
 }
 
@@ -92,7 +94,13 @@ function leavesOf(token: Token): Piece[] {
 function elementOf(token: Token): ElementPiece {
   const tag = TAGS.find((known) => known === token.tag) ?? "p";
   const href = tag === "a" ? String(token.attrGet("href") ?? "") : "";
-  return { tag, href: LINK.test(href) ? href : undefined, children: [] };
+  const start = tag === "ol" ? Number(token.attrGet("start") ?? 1) : undefined;
+  return {
+    tag,
+    href: LINK.test(href) ? href : undefined,
+    start: Number.isInteger(start) ? start : undefined,
+    children: [],
+  };
 }
 
 function text(content: string): TextPiece {
