@@ -127,3 +127,47 @@ describe("the dashboard's commands and shortcuts", () => {
     );
   });
 });
+
+describe("the dashboard's commands and filters, with many keys", () => {
+  const ids = ["admin", ...Array.from({ length: 130 }, (_, n) => `team-${n}`)];
+  let browser: Browser;
+  let gateway: TestGateway;
+  let visited: Visit;
+  before(async () => {
+    browser = await launchChromium();
+    gateway = await TestGateway.start({
+      args: ["--enable-plugin", "dashboard,keys"],
+      env: { WRAPPER_KEYS: ids.map((id) => `${id}:${id === "admin" ? KEYS.admin : `sk-${id}`}`).join(",") },
+    });
+    visited = await visit(browser, gateway);
+    visited.page.setDefaultTimeout(20_000);
+    await visited.go("overview");
+    await logInAt(visited);
+    await visited.page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+  });
+  after(async () => {
+    await gateway.dispose();
+    await browser.close();
+  });
+  afterEach(() => expect(visited.trouble).to.deep.equal([]));
+
+  it("find every key", async () => {
+    const { page } = visited;
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("requests team-129");
+    await page.getByRole("option", { name: "Requests of team-129" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Requests" }).waitFor();
+    const options = page.getByLabel("Key").locator("option");
+    await eventually("all keys", async () => (await options.count()) === ids.length + 1);
+    expect(await page.getByLabel("Key").inputValue()).to.equal("team-129");
+  });
+
+  for (const list of ["requests", "sessions", "logs"]) {
+    it(`show a key that is not there, in the filter of ${list}`, async () => {
+      await visited.go(`${list}?key_id=never-there`);
+      await visited.page.getByRole("heading", { level: 1, name: new RegExp(list, "i") }).waitFor();
+      expect(await visited.page.getByLabel("Key").inputValue()).to.equal("never-there");
+    });
+  }
+});
