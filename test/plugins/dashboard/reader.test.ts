@@ -1,3 +1,4 @@
+import { mock } from "node:test";
 import type { TurnHandle } from "@claudeway/core";
 import { expect } from "chai";
 import { FeedReader } from "#plugins/dashboard/live/reader.js";
@@ -37,6 +38,35 @@ describe("dashboard: event stream", () => {
     await followed;
     expect(text).to.equal(`${TEXT}end`);
     expect(seen.left).to.equal(true);
+  });
+
+  it("sends the text of a turn that goes on after it was parked, once what came before is read", async () => {
+    const reader = new FeedReader(new Set(["session-1"]), undefined);
+    const followed = [reader.follow(turnOf("before").turn), reader.follow(turnOf("before, after").turn)];
+    let text = "";
+    for await (const event of reader.events()) {
+      for (const [, data] of event.matchAll(/^event: text\ndata: (.*)$/gm)) {
+        const { at, text: piece } = JSON.parse(data ?? "");
+        text = text.slice(0, at) + piece;
+      }
+      if (text === "before, afterend") reader.close();
+    }
+    await Promise.all(followed);
+  });
+
+  it("is never silent for long", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      const events = new FeedReader(new Set(), undefined).events();
+      await events.next();
+      for (let time = 0; time < 3; time++) {
+        const next = events.next();
+        mock.timers.tick(15_000);
+        expect((await next).value).to.equal("event: alive\ndata: {}\n\n");
+      }
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it("releases the turn when the reader leaves in the middle of a text", async () => {
