@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LedgerView, PluginScope, SessionsView, TurnHandle, TurnRunner } from "@claudeway/core";
 import type { Answers } from "./answers.js";
+import type { Background } from "./background.js";
 import { reasonOf } from "./failures.js";
 import { IncomingFiles, MAX_FILES, withinLimit } from "./incoming-files.js";
 import type { Messenger } from "./messenger.js";
@@ -26,6 +27,7 @@ export interface ConversationsOptions {
   readonly state: State;
   readonly say: Say;
   readonly answers: Answers;
+  readonly background: Background;
   readonly transcriber: Transcriber | undefined;
   readonly turns: TurnRunner;
   readonly ledger: Pick<LedgerView, "response" | "turn">;
@@ -63,14 +65,16 @@ export class Conversations {
     });
   }
 
-  /** Queues a message. Resolves when it would survive a kill. */
+  /** Queues a message. Resolves when it would survive a kill, or is refused. */
   async accept(incoming: Waiting): Promise<void> {
-    const { state } = this.options;
+    const { state, background } = this.options;
     const waiting = withinLimit(incoming);
     const { key, messageId } = waiting;
     if (this.#joinAlbum(waiting)) return void (await state.saved());
-    if (this.waitingIn(key) >= MAX_WAITING) return this.note(key, messageId, "tooMany");
-    if (!state.fits(waiting)) return this.note(key, messageId, "tooLong");
+    const refusal =
+      this.waitingIn(key) >= MAX_WAITING ? "tooMany" : state.fits(waiting) ? undefined : "tooLong";
+    // What comes after it must not wait until the messenger accepts that.
+    if (refusal !== undefined) return background.run("a note", () => this.note(key, messageId, refusal));
     state.link(messageId, key);
     state.setWaiting(waiting);
     this.#enqueue(waiting);
