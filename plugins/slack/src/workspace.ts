@@ -29,7 +29,8 @@ export class Workspace implements Messenger {
   readonly intro = "helpThreads";
   readonly sizes = SIZES;
   readonly answersInThread = true;
-  #withdrawNotice: (() => void) | undefined;
+  /** Withdraw the notices that a channel refuses messages. */
+  readonly #notices = new Map<string, () => void>();
 
   constructor(
     private readonly api: SlackApi,
@@ -132,22 +133,23 @@ export class Workspace implements Messenger {
     return [richText(spans), ...buttonBlocks(buttons, this.say("choose"))];
   }
 
-  /** A refusal is shown in the plugin list until a message succeeds: the bot may not be in the channel. */
+  /** A refusal is shown in the plugin list until a message there succeeds: the bot may not be in the channel. */
   async #noticing<Result>(channel: string, run: () => Promise<Result>): Promise<Result> {
     try {
       const result = await run();
-      this.#notice(undefined);
+      this.#notice(channel, undefined);
       return result;
     } catch (error) {
       if (error instanceof MessengerFailure && error.kind === "rejected")
-        this.#notice(`slack: channel ${channel} refused a message: ${error.message}`);
+        this.#notice(channel, `slack: channel ${channel} refused a message: ${error.message}`);
       throw error;
     }
   }
 
-  #notice(line: string | undefined): void {
-    this.#withdrawNotice?.();
-    this.#withdrawNotice = line === undefined ? undefined : this.scope.notice(line);
+  #notice(channel: string, line: string | undefined): void {
+    this.#notices.get(channel)?.();
+    this.#notices.delete(channel);
+    if (line !== undefined) this.#notices.set(channel, this.scope.notice(line));
   }
 }
 

@@ -48,6 +48,9 @@ describe("what a bot catches up with", () => {
     bot.ask({ id: "a1", sessionId });
     const card = await bot.shows("May Claude use Bash?");
     expect(card).to.include({ channel: FEED, thread: undefined });
+    expect(bot.notices.join(), "until that channel accepts one").to.contain(
+      `channel ${CHANNEL} refused a message`,
+    );
     bot.slack.press(card, "Deny");
     await eventually("a decision", () => bot.approvalService.approvals.get("a1")?.status === "denied");
   });
