@@ -67,33 +67,44 @@ describe("a ledger in PostgreSQL that lost its connection", () => {
   });
 
   for (const { name, inside, begin, end } of REFUSALS) {
-    it(`may be called again while ${name}, and goes on after it`, async () => {
-      const operator = inside === undefined ? await server.urlOf("postgres") : url;
-      const ledger = await openPostgresLedger({ url });
-      const session = newSession();
-      await ledger.sessions.create(session);
-      await query(await server.urlOf("postgres"), ENDED);
-      await query(operator, begin(own));
-      // The first calls may meet the end of the connection instead.
-      const refused = await eventually("a refused connection", async () => {
-        const error = await rejection(ledger.sessions.update(session.id, { title: "x" }));
-        return /lost its connection|terminating connection|terminated/.test(error.message)
-          ? undefined
-          : error;
-      });
-      expect(refused).to.be.instanceOf(LedgerError).and.include({ mayPass: true });
-      await query(operator, end(own));
-      await eventually("the update", async () => {
-        try {
-          return await ledger.sessions.update(session.id, { title: "x" }).then(() => true);
-        } catch (error) {
-          expect(error).to.be.instanceOf(LedgerError).and.include({ mayPass: true });
-          return false;
-        }
-      });
-      expect((await ledger.sessions.get(session.id))?.title).to.equal("x");
-      await ledger.close();
+    it(`may be called again while ${name}, and goes on after it`, () =>
+      goesOn({ url }, inside === undefined ? undefined : url, begin, end));
+    if (inside === undefined)
+      it(`does so in a cluster, too, while ${name}`, () =>
+        goesOn({ url, shared: true, repeatMs: 0 }, undefined, begin, end));
+  }
+
+  /** @param inside where the changes are made; default: in another database */
+  async function goesOn(
+    options: Parameters<typeof openPostgresLedger>[0],
+    inside: string | undefined,
+    begin: Change,
+    end: Change,
+  ): Promise<void> {
+    const elsewhere = await server.urlOf("postgres");
+    const ledger = await openPostgresLedger(options);
+    const session = newSession();
+    await ledger.sessions.create(session);
+    await query(elsewhere, ENDED);
+    await query(inside ?? elsewhere, begin(own));
+    const update = () => ledger.sessions.update(session.id, { title: "x" });
+    // The first calls may meet the end of the connection instead.
+    const refused = await eventually("a refused connection", async () => {
+      const error = await rejection(update());
+      return /lost its connection|terminating connection|terminated/.test(error.message) ? undefined : error;
     });
+    expect(refused).to.be.instanceOf(LedgerError).and.include({ mayPass: true });
+    await query(inside ?? elsewhere, end(own));
+    await eventually("the update", async () => {
+      try {
+        return await update().then(() => true);
+      } catch (error) {
+        expect(error).to.be.instanceOf(LedgerError).and.include({ mayPass: true });
+        return false;
+      }
+    });
+    expect((await ledger.sessions.get(session.id))?.title).to.equal("x");
+    await ledger.close();
   }
 });
 

@@ -2,7 +2,7 @@ import { BEATS, type Database, integer, type Work } from "@claudeway/ledger";
 import { CommitInDoubt, LedgerError } from "@claudeway/ports";
 import { Connection, SCHEMA } from "./connection.js";
 import { POSTGRES } from "./dialect.js";
-import { isBrief } from "./errors.js";
+import { asPassing, isBrief } from "./errors.js";
 import { migrate } from "./migrate.js";
 import { Patience } from "./patience.js";
 import { type LostTransaction, Piece } from "./piece.js";
@@ -41,8 +41,8 @@ export class SharedDatabase implements Database {
     private readonly url: string,
     private readonly options: SharingOptions,
   ) {
-    this.#pool = new Pool(() => Connection.open(url, "shared"), options.connections ?? CONNECTIONS);
-    this.#beats = new Pool(() => Connection.open(url, "beats"), 1);
+    this.#pool = new Pool(() => this.#connect("shared"), options.connections ?? CONNECTIONS);
+    this.#beats = new Pool(() => this.#connect("beats"), 1);
   }
 
   /** Connects, and migrates the tables. Rejects with a LedgerError. */
@@ -57,6 +57,13 @@ export class SharedDatabase implements Database {
       connection.drop();
     }
     return new SharedDatabase(url, options);
+  }
+
+  /** Any refusal may pass: this gateway could connect before. */
+  #connect(use: "shared" | "beats"): Promise<Connection> {
+    return Connection.open(this.url, use).catch((error: unknown) => {
+      throw asPassing(error);
+    });
   }
 
   perform<T>(work: () => Work<T>, order?: string): Promise<T> {
@@ -137,7 +144,7 @@ export class SharedDatabase implements Database {
 
   /** On a connection of its own: the pool may wait for the one whose commit is in doubt. */
   async #askFor({ connection: id, number }: LostTransaction): Promise<boolean> {
-    const connection = await Connection.open(this.url, "shared");
+    const connection = await this.#connect("shared");
     try {
       // Waits for the end of the transaction if the server has not noticed that its connection is gone.
       const sql = "SELECT number FROM commits WHERE connection = ? FOR UPDATE";
