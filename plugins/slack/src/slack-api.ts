@@ -6,6 +6,8 @@ import {
   type Pause,
   readWithin,
   unreachable,
+  uploadMs,
+  uploadPatience,
 } from "@claudeway/messenger";
 import type { LogLevel, WebClient } from "@slack/web-api";
 
@@ -64,6 +66,11 @@ export class SlackApi {
     return this.#calls.pausedMs;
   }
 
+  /** How long to try to send so many bytes. */
+  patienceFor(bytes: number): Patience {
+    return uploadPatience(this.options.timeoutMs, bytes);
+  }
+
   /** Rejects with a `MessengerFailure`. */
   call<Result>(
     what: string,
@@ -108,9 +115,17 @@ export function clientOptions({ apiRoot, timeoutMs, signal, log }: Omit<SlackApi
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     allowAbsoluteUrls: true,
-    fetch: (url: string | URL, init?: object) =>
-      calls.within(timeoutMs, (within) => fetch(url, { ...init, redirect: "error", signal: within })),
+    fetch: (url: string | URL, init: RequestInit = {}) =>
+      calls.within(uploadMs(timeoutMs, bytesOf(init)), (within) =>
+        fetch(url, { ...init, redirect: "error", signal: within }),
+      ),
   };
+}
+
+/** The size of the files in a request. */
+function bytesOf({ body }: RequestInit): number {
+  const parts = body instanceof FormData ? [...body.values()] : [];
+  return parts.reduce((sum, part) => sum + (typeof part === "string" ? 0 : part.size), 0);
 }
 
 /** The library's messages may contain tokens and what people write. */

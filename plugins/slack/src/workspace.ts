@@ -95,7 +95,7 @@ export class Workspace implements Messenger {
       this.api.call(
         "files.uploadV2",
         (client) => client.filesUploadV2(thread === undefined ? upload : { ...upload, thread_ts: thread }),
-        "persist",
+        this.api.patienceFor(file.length),
       ),
     );
     // Slack posts the file later, as a message whose id is not known yet.

@@ -1,5 +1,12 @@
 import type { PluginScope } from "@claudeway/core";
-import { Calls, MessengerFailure, type Patience, type Pause } from "@claudeway/messenger";
+import {
+  Calls,
+  MessengerFailure,
+  type Patience,
+  type Pause,
+  uploadMs,
+  uploadPatience,
+} from "@claudeway/messenger";
 import type { Telegram as Methods, Opts } from "telegraf/types";
 import { isObject } from "./shapes.js";
 import { type BotApiAnswer, fetchFile, post } from "./transport.js";
@@ -35,6 +42,12 @@ export class BotApi {
     // A server may be below a path.
     this.#root = new URL(apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/`);
     this.#calls = new Calls({ ...options, host: this.#root.host });
+  }
+
+  /** How a call that sends so many bytes is made: with the time that it needs, and not for ever. */
+  forUpload(bytes: number): CallOptions {
+    const { timeoutMs } = this.options;
+    return { timeoutMs: uploadMs(timeoutMs, bytes), patience: uploadPatience(timeoutMs, bytes) };
   }
 
   /** Milliseconds until Telegram accepts messages again, after a 429. */

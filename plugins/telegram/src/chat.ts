@@ -87,10 +87,9 @@ export class Chat implements Messenger {
 
   sendFile(place: Place, name: string, content: Buffer, caption: string): Promise<string> {
     const document = { source: content, filename: name };
+    const options = this.api.forUpload(content.length);
     return this.#deliver(place, (where) =>
-      this.api.ask("sendDocument", { chat_id: this.id, document, caption, ...where }, isMessage, {
-        patience: "persist",
-      }),
+      this.api.ask("sendDocument", { chat_id: this.id, document, caption, ...where }, isMessage, options),
     );
   }
 

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type Block, complaintAboutBlocks } from "./block-rules.js";
 
@@ -60,6 +61,9 @@ export class FakeSlack {
   /** Every acknowledgement, by envelope. */
   readonly acked: string[] = [];
   readonly files = new Map<string, Buffer>();
+  /** How long an upload takes, in ms, and how many there were. */
+  uploadMs = 0;
+  uploaded = 0;
   /** Files are sent when it resolves. */
   holdFiles: Promise<void> = Promise.resolve();
   /** Files that are asked for and not sent, now and at most. */
@@ -271,7 +275,11 @@ export class FakeSlack {
     const path = request.url ?? "";
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
     if (path.startsWith("/files/")) return this.#sendFile(path.slice(7), token, response);
-    if (path.startsWith("/upload/")) return this.#takeUpload(path.slice(8), body, request, response);
+    if (path.startsWith("/upload/")) {
+      this.uploaded++;
+      await sleep(this.uploadMs);
+      return this.#takeUpload(path.slice(8), body, request, response);
+    }
     const method = path.slice("/api/".length);
     this.calls.push(method);
     const behaviour = this.#behaviours.get(method)?.shift() ?? this.always.get(method);

@@ -60,6 +60,33 @@ describe("files of slack's messages", () => {
     expect(bot.slack.mostFilesOpen).to.equal(4);
   });
 
+  it("have the time to be sent that they need", async () => {
+    bot = await (await SlackBot.start({ timeout_secs: 0.5 })).ready();
+    bot.turns.files.set("large.csv", "x".repeat(200_000));
+    bot.slack.uploadMs = 1000;
+    bot.turns.script = () => ({
+      calls: [{ name: "Write", input: { file_path: "/w/large.csv", content: "" } }],
+      pieces: ["See large.csv"],
+      everyMs: 40,
+    });
+    bot.slack.mention("go");
+    await eventually("the file", () => bot.slack.shown.some(({ file }) => file?.length === 200_000));
+    expect(bot.slack.uploaded).to.equal(1);
+  });
+
+  it("are named if they could not be sent", async () => {
+    bot = await (await SlackBot.start({ timeout_secs: 0.5 })).ready();
+    bot.slack.always.set("files.getUploadURLExternal", "hang");
+    bot.turns.files.set("a.txt", "content");
+    bot.turns.script = () => ({
+      calls: [{ name: "Write", input: { file_path: "/w/a.txt", content: "" } }],
+      pieces: ["See a.txt"],
+      everyMs: 40,
+    });
+    bot.slack.mention("go");
+    await bot.shows("The file a.txt could not be sent");
+  });
+
   it("wait over a restart for their turn", async () => {
     bot = await (await SlackBot.start({ timeout_secs: 30 })).ready();
     bot.slack.holdFiles = new Promise(() => undefined);

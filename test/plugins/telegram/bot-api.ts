@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { complainAboutHtml, visibleText } from "./telegram-html.js";
 
 /** The response to the next call of a method. */
@@ -103,6 +104,8 @@ export class BotApiServer {
   mayMakeTopics = true;
   /** Executed calls are answered when it resolves. */
   held: Promise<void> = Promise.resolve();
+  /** How long it takes to answer a method, in ms. */
+  readonly lateMs = new Map<string, number>();
   /** Telegram's error for messages to a missing topic. */
   readonly gone = new Map<number, string>();
   /** The path below which the server listens. */
@@ -252,6 +255,7 @@ export class BotApiServer {
     try {
       const result = this.#run(method, payload);
       await this.held;
+      await sleep(this.lateMs.get(method) ?? 0);
       answer(response, { result });
     } catch (error) {
       answer(response, error instanceof Refused ? error : new Refused(400, String(error)));

@@ -61,6 +61,45 @@ describe("telegram's progress and files", () => {
     await bot.shows("There is no file ../b.txt in this session.");
   });
 
+  it("gives a large file the time that it needs", async () => {
+    bot = await (await TestBot.start({ request_timeout_secs: 0.5 })).ready();
+    bot.turns.files.set("large.csv", "x".repeat(200_000));
+    bot.api.lateMs.set("sendDocument", 1000);
+    bot.turns.script = () => ({
+      calls: [{ name: "Write", input: { file_path: "/w/large.csv", content: "" } }],
+      pieces: ["See large.csv"],
+      everyMs: 40,
+    });
+    bot.api.write("go", { thread: 7 });
+    bot.api.write("more", { thread: 7 });
+    await eventually("both answers", () => bot.turns.ran.length === 2);
+    expect(bot.api.count("sendDocument")).to.equal(1);
+  });
+
+  it("says that a file could not be sent, and goes on with the conversation", async () => {
+    bot = await (await TestBot.start({ request_timeout_secs: 0.5 })).ready();
+    bot.api.always.set("sendDocument", "hang");
+    bot.turns.files.set("a.txt", "content");
+    bot.turns.script = () => ({
+      calls: [{ name: "Write", input: { file_path: "/w/a.txt", content: "" } }],
+      pieces: ["See a.txt"],
+      everyMs: 40,
+    });
+    bot.api.write("go", { thread: 7 });
+    await bot.shows("The file a.txt could not be sent: no response from 127.0.0.1");
+    bot.turns.script = () => ({ pieces: ["next"] });
+    bot.api.write("more", { thread: 7 });
+    await bot.shows("next");
+    bot.api.write("/file a.txt", { thread: 7 });
+    await eventually(
+      "another note",
+      () => bot.api.texts(7).filter((text) => text.includes("a.txt could")).length === 2,
+    );
+    bot.turns.script = () => ({ pieces: ["long ".repeat(10_000)] });
+    bot.api.write("long", { thread: 7 });
+    await bot.shows("The file answer.md could not be sent");
+  });
+
   it("passes text files on, and says that voice messages are unsupported", async () => {
     bot = await (await TestBot.start()).ready();
     bot.api.files.set("f1", Buffer.from("a,b"));

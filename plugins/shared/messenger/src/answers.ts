@@ -160,7 +160,7 @@ export class Answers {
       place: { key: turn.key, replyTo },
       pace,
       scope,
-      fileCaption: say("restOfAnswer"),
+      say,
       sent: (messageId) => state.link(messageId, turn.key),
     });
   }

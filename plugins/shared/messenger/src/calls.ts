@@ -2,8 +2,26 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
 import { connectionCode, MessengerFailure, waitBefore } from "./failures.js";
 
-/** `once`: throw on failure; `persist`: retry temporary failures until the plugin is switched off. */
-export type Patience = "once" | "persist";
+/**
+ * `once`: throw on failure; `persist`: retry temporary failures until the plugin is switched off; `forMs`: retry them, and
+ * throw one after this time.
+ */
+export type Patience = "once" | "persist" | { readonly forMs: number };
+
+/** The least that is to be expected of a connection, in bytes a second. */
+const UPLOAD_RATE = 100_000;
+/** After how many deadlines an upload is given up: whoever waits for it waits for all of them. */
+const UPLOAD_TRIES = 3;
+
+/** The deadline of a call that sends so many bytes, in ms. */
+export function uploadMs(timeoutMs: number, bytes: number): number {
+  return timeoutMs + (bytes / UPLOAD_RATE) * 1000;
+}
+
+/** How long to try to send so many bytes. */
+export function uploadPatience(timeoutMs: number, bytes: number): Patience {
+  return { forMs: UPLOAD_TRIES * uploadMs(timeoutMs, bytes) };
+}
 
 /** Until when a messenger accepts no messages; calls that share it wait together. */
 export interface Pause {
@@ -38,13 +56,16 @@ export class Calls {
 
   /** Rejects with a `MessengerFailure`. A message may be sent twice if its response was lost. */
   async run<Result>(what: string, patience: Patience, call: () => Promise<Result>): Promise<Result> {
+    const end =
+      performance.now() + (typeof patience === "object" ? patience.forMs : Number.POSITIVE_INFINITY);
     for (let attempt = 0; ; attempt++) {
       try {
-        if (patience === "persist") await this.#wait(this.pausedMs);
+        if (patience !== "once") await this.#wait(this.pausedMs);
         return await call();
       } catch (error) {
         const failure = this.#toFailure(error);
-        if (failure.kind === "rejected" || patience === "once" || this.options.signal.aborted) throw failure;
+        const isLast = patience === "once" || performance.now() >= end;
+        if (failure.kind === "rejected" || isLast || this.options.signal.aborted) throw failure;
         const waitMs = failure.retryAfterMs ?? waitBefore(attempt);
         this.options.log.debug(`${what}: ${failure.message}; next try in ${waitMs} ms`);
         await this.#wait(waitMs);

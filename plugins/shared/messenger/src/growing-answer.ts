@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
 import { MessengerFailure } from "./failures.js";
 import type { Messenger, Place } from "./messenger.js";
+import { type FileSender, sendFile } from "./send-file.js";
 import type { Span } from "./spans.js";
 import { isSameText, MAX_RENDERED, messagesOf } from "./split.js";
 
@@ -27,15 +28,12 @@ export class Pace {
   }
 }
 
-export interface GrowingAnswerOptions {
-  readonly messenger: Messenger;
+export interface GrowingAnswerOptions extends FileSender {
   readonly place: Place;
   readonly pace: Pace;
   /** Called with each message as it is sent. */
   readonly sent: (messageId: string) => void;
   readonly scope: Pick<PluginScope, "log" | "signal">;
-  /** Name of the file with the whole answer, if it is too long for messages. */
-  readonly fileCaption: string;
 }
 
 /** Messages per answer; a longer answer is also sent as a file. */
@@ -73,7 +71,7 @@ export class GrowingAnswer {
     this.#finished = true;
     clearTimeout(this.#timer);
     await this.#working;
-    const { messenger, place, fileCaption, sent } = this.options;
+    const { messenger, place, say, sent } = this.options;
     const all = messagesOf(markdown, messenger.sizes);
     const shown = all.slice(0, MAX_MESSAGES);
     for (const [index, spans] of shown.entries()) await this.#put(index, spans);
@@ -81,7 +79,8 @@ export class GrowingAnswer {
       await messenger.delete(id).catch(() => undefined);
     }
     if (all.length <= MAX_MESSAGES && markdown.length <= MAX_RENDERED) return;
-    sent(await messenger.sendFile(place, "answer.md", Buffer.from(markdown), fileCaption));
+    const file = { name: "answer.md", content: Buffer.from(markdown), caption: say("restOfAnswer") };
+    sent(await sendFile(this.options, place, file));
   }
 
   /** Clears timers and leaves the messages as they are. */

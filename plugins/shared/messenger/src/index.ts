@@ -1,4 +1,4 @@
-export { Calls, type Patience, type Pause } from "./calls.js";
+export { Calls, type Patience, type Pause, uploadMs, uploadPatience } from "./calls.js";
 export type { ChatScope } from "./chat-scope.js";
 export { ChatService, type Incoming } from "./chat-service.js";
 export { type Command, commandList, isCommand } from "./commands.js";

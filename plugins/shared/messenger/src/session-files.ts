@@ -1,13 +1,11 @@
 import { basename, isAbsolute, relative } from "node:path";
-import type { PluginScope, SessionsView } from "@claudeway/core";
-import type { Messenger } from "./messenger.js";
+import type { SessionsView } from "@claudeway/core";
+import { type FileSender, sendFile } from "./send-file.js";
 import type { State } from "./state.js";
 
-export interface SessionFilesOptions {
-  readonly messenger: Messenger;
+export interface SessionFilesOptions extends FileSender {
   readonly state: State;
   readonly sessions: Pick<SessionsView, "get" | "readFile">;
-  readonly scope: Pick<PluginScope, "log">;
 }
 
 /** A file that somebody asks for, or that a turn has written. */
@@ -38,14 +36,14 @@ export class SessionFiles {
 
   /** Rejects with a reason for people if the file does not exist. */
   async send({ sessionId, key, replyTo, path }: Wanted): Promise<void> {
-    const { messenger, sessions, state } = this.options;
+    const { sessions, state } = this.options;
     const session = await sessions.get(sessionId);
     const inside = isAbsolute(path) ? relative(session?.workdir ?? "/", path) : path;
     const encoded = inside.split("/").map(encodeURIComponent).join("/");
     const file = await sessions.readFile(sessionId, encoded, { page: 1, limit: 1, maxBytes: MAX_BYTES });
     if (file === undefined || !("content" in file)) throw new NoSuchFile(`no file ${path}`);
-    const name = basename(inside);
-    state.link(await messenger.sendFile({ key, replyTo }, name, Buffer.from(file.content), inside), key);
+    const sent = { name: basename(inside), content: Buffer.from(file.content), caption: inside };
+    state.link(await sendFile(this.options, { key, replyTo }, sent), key);
   }
 }
 

@@ -73,6 +73,7 @@ export const de: Texts = {
   voiceUnsupported: "Sprachnachrichten kann ich nicht hören: dafür ist kein Dienst eingerichtet.",
   notTranscribed: "Diese Sprachnachricht konnte nicht in Text übertragen werden. Schreiben Sie sie bitte.",
   noFile: "Die Datei {path} gibt es in dieser Sitzung nicht.",
+  fileNotSent: "Die Datei {name} konnte nicht gesendet werden: {reason}",
   fileLost: "Eine Datei dieser Nachricht war bei {messenger} nicht abzuholen. Senden Sie sie noch einmal.",
   tooManyFiles:
     "Ich lese die ersten {most} Dateien einer Nachricht. Weggelassen: {count}. Senden Sie sie in einer weiteren.",

@@ -70,6 +70,7 @@ export const en = {
   voiceUnsupported: "Sorry, voice messages are unsupported: no transcriber is configured.",
   notTranscribed: "This voice message could not be transcribed. Please write it.",
   noFile: "There is no file {path} in this session.",
+  fileNotSent: "The file {name} could not be sent: {reason}",
   fileLost: "A file of this message could not be fetched from {messenger}. Send it again.",
   tooManyFiles:
     "I read the first {most} files of a message. Files left out: {count}. Send them in another one.",

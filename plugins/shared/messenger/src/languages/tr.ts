@@ -68,6 +68,7 @@ export const tr: Texts = {
   voiceUnsupported: "Üzgünüm, sesli mesajlar desteklenmiyor: bir yazıya dökücü ayarlanmamış.",
   notTranscribed: "Bu sesli mesaj yazıya dökülemedi. Lütfen yazın.",
   noFile: "Bu oturumda {path} adlı bir dosya yok.",
+  fileNotSent: "{name} dosyası gönderilemedi: {reason}",
   fileLost: "Bu mesajın bir dosyası {messenger} üzerinden alınamadı. Yeniden gönderin.",
   tooManyFiles:
     "Bir mesajın ilk {most} dosyasını okuyorum. Dışarıda kalan dosya: {count}. Bunları başka bir mesajla gönderin.",
