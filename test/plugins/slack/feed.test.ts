@@ -188,6 +188,16 @@ describe("slack", () => {
     for (const gap of gaps) expect(gap).to.be.at.least(95);
   });
 
+  it("keeps its interval between single events too", async () => {
+    await start({ interval_ms: 300 });
+    for (let count = 1; count <= 3; count++) {
+      emit.finished();
+      await arrived(count);
+    }
+    const gaps = server.posted.slice(1).map(({ at }, index) => at - (server.posted[index]?.at ?? 0));
+    for (const gap of gaps) expect(gap).to.be.at.least(290);
+  });
+
   for (const [what, behaviour] of [
     ["500", { status: 500 }],
     ["503 with a page", { status: 503, body: "<html>".repeat(1000) }],

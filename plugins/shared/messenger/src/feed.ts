@@ -28,6 +28,8 @@ export class Feed {
   #unreported = 0;
   #sending: Promise<void> | undefined;
   #failures = 0;
+  /** When the next message may be sent, by `performance.now()`. */
+  #nextAt = 0;
   #withdrawNotice: (() => void) | undefined;
   #hurry = false;
   #wake: (() => void) | undefined;
@@ -85,12 +87,15 @@ export class Feed {
     const { signal } = this.options.scope;
     // One tick, so that simultaneous events share a message.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0 && !signal.aborted) {
+    while (this.#waiting.length > 0) {
+      // Also after a time without events: the last message may have been sent just now.
+      await this.#pause(this.#nextAt - performance.now());
+      if (signal.aborted) break;
       const batch = this.#nextBatch();
       const lost = this.#unreported;
       this.#unreported = 0;
       const waitMs = await this.#deliver(batch, lost);
-      if (this.#waiting.length > 0 || waitMs > this.options.intervalMs) await this.#pause(waitMs);
+      this.#nextAt = performance.now() + waitMs;
     }
     this.#sending = undefined;
   }
@@ -152,6 +157,7 @@ export class Feed {
 
   async #pause(ms: number): Promise<void> {
     const { signal } = this.options.scope;
+    if (ms <= 0) return;
     if (this.#hurry || signal.aborted) {
       // A failing webhook must not be retried in a tight loop while flushing.
       if (this.#failures === 0 || signal.aborted) return;
