@@ -1,10 +1,10 @@
 import { definePlugin } from "@claudeway/core";
-import { reportNews, textsIn } from "@claudeway/messenger";
+import { Background, reportNews, textsIn } from "@claudeway/messenger";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { startBot } from "./chat-mode.js";
 import { botOf, type SlackConfig, webhooksOf } from "./config.js";
 import { check, setup } from "./setup.js";
-import { webhookFeed } from "./webhook-feed.js";
+import { postMissed, webhookFeed } from "./webhook-feed.js";
 
 export type { FeedConfig, SlackConfig } from "./config.js";
 
@@ -22,12 +22,14 @@ export default definePlugin<SlackConfig, "approvals" | "control" | "keys" | "tur
   check,
   async apply(kernel, config) {
     const bot = botOf(config);
-    const feeds = webhooksOf(config).map((channel) => webhookFeed(channel, config, kernel));
-    const { hooks } = kernel;
+    const channels = webhooksOf(config).map((channel) => webhookFeed(channel, config, kernel));
+    const feeds = channels.map(({ feed }) => feed);
+    const { control, hooks } = kernel;
     if (feeds.length > 0) {
+      const say = textsIn("en", { messenger: "Slack" });
       reportNews({
         hooks,
-        say: textsIn("en", { messenger: "Slack" }),
+        say,
         decisionsElsewhere: false,
         post: (news) => {
           for (const feed of feeds) feed.push(news);
@@ -36,7 +38,14 @@ export default definePlugin<SlackConfig, "approvals" | "control" | "keys" | "tur
       hooks.closing.tapPromise("flush", async () => {
         await Promise.all(feeds.map((feed) => feed.flush(FLUSH_MS)));
       });
+      const background = new Background(kernel);
+      const catchUp = () =>
+        background.run("posting what was missed", () => postMissed(channels, say, kernel));
+      // Only then, the approvals of turns that a kill ended are withdrawn.
+      if (control.address() === undefined) hooks.listening.tap("missed", catchUp);
+      else catchUp();
       kernel.onDispose(async () => {
+        await background.close();
         await Promise.all(feeds.map((feed) => feed.close()));
       });
     }

@@ -1,15 +1,25 @@
 import type { Scope } from "@claudeway/core";
-import { Feed, MessengerFailure, type News } from "@claudeway/messenger";
+import { askedNews, Feed, MessengerFailure, type News, type Say } from "@claudeway/messenger";
 import { type DecideAt, type Message, toDigest, toMessage, withoutBlocks } from "./blocks.js";
 import type { FeedConfig, SlackConfig } from "./config.js";
+import { PostedApprovals } from "./posted.js";
 import { Webhook } from "./webhook.js";
+
+/** How many pending approvals are looked at after a start. */
+const PENDING_AT_ONCE = 200;
 
 type Kernel = Scope<"approvals" | "control">;
 
 /** A channel that gets events through its incoming webhook. */
-export function webhookFeed(channel: FeedConfig, config: SlackConfig, kernel: Kernel): Feed {
+export interface WebhookFeed {
+  readonly feed: Feed;
+  readonly posted: PostedApprovals;
+}
+
+export function webhookFeed(channel: FeedConfig, config: SlackConfig, kernel: Kernel): WebhookFeed {
   const webhook = new Webhook(channel.webhook_url, config.timeout_secs * 1000);
-  return new Feed({
+  const posted = new PostedApprovals(channel.webhook_url, kernel);
+  const feed = new Feed({
     messenger: "Slack",
     name: webhook.name,
     events: channel.events ?? config.events,
@@ -17,8 +27,26 @@ export function webhookFeed(channel: FeedConfig, config: SlackConfig, kernel: Ke
     intervalMs: config.interval_ms,
     backlog: config.backlog,
     scope: kernel,
-    post: async (batch, lost) => send(webhook, await messageOf(batch, lost, config, kernel), kernel),
+    post: async (batch, lost) => {
+      await send(webhook, await messageOf(batch, lost, config, kernel), kernel);
+      for (const { approvalId } of batch) if (approvalId !== undefined) await posted.note(approvalId);
+    },
   });
+  return { feed, posted };
+}
+
+/** Posts the approvals that wait, in the channels that do not have them yet. */
+export async function postMissed(
+  channels: readonly WebhookFeed[],
+  say: Say,
+  { approvals }: Kernel,
+): Promise<void> {
+  const waiting = await approvals.list({ status: "pending", page: 1, limit: PENDING_AT_ONCE });
+  for (const approval of waiting.approvals.toReversed()) {
+    for (const { feed, posted } of channels) {
+      if (!(await posted.has(approval.id))) feed.push(askedNews(approval, say));
+    }
+  }
 }
 
 /** Slack may refuse a message because of its blocks: then its plain text is sent. */

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import type { PluginServices } from "#kernel/capabilities.js";
 import { eventually } from "../../e2e/poll.js";
 import { createKernel, pause, rejectionMessage, type TestKernel } from "../../kernel/kit.js";
+import { memoryStore } from "../memory-store.js";
 import { approvalOf, fakeOffers, outcomeOf, turnOf } from "../offers.js";
 import { ScriptedTurns } from "../telegram/scripted-turns.js";
 import { type Payload, SlackServer } from "./slack-server.js";
@@ -15,23 +16,35 @@ describe("slack", () => {
   let running: TestKernel;
   let publicUrl: string | undefined;
   let offers: Partial<PluginServices>;
+  /** Approvals that wait in the ledger. */
+  let pending: readonly Approval[];
+  let noted: () => Promise<number>;
 
   beforeEach(async () => {
+    pending = [];
     server = await SlackServer.start();
     publicUrl = undefined;
     running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000, closingMs: 5000 } });
+    const store = memoryStore();
+    noted = async () => (await store.list("posted/")).entries.length;
     offers = {
+      store: () => store,
       get turns() {
         return new ScriptedTurns().runner;
       },
       get control(): PluginServices["control"] {
-        return { publicUrl: () => publicUrl } as PluginServices["control"];
+        const address = () => ({ host: "127.0.0.1", port: 1, url: "http://127.0.0.1:1" });
+        return { address, publicUrl: () => publicUrl } as PluginServices["control"];
       },
       get keys(): PluginServices["keys"] {
         return { describe: async () => ({}) } as unknown as PluginServices["keys"];
       },
       get approvals(): PluginServices["approvals"] {
-        return { link: async (id: string) => `/approvals/page/${id}?sig=abc` } as PluginServices["approvals"];
+        return {
+          link: async (id: string) => `/approvals/page/${id}?sig=abc`,
+          get: async (id: string) => pending.find((one) => one.id === id),
+          list: async () => ({ approvals: pending, total: pending.length }),
+        } as unknown as PluginServices["approvals"];
       },
     };
     running.kernel.offer(fakeOffers(offers));
@@ -196,6 +209,31 @@ describe("slack", () => {
     }
     const gaps = server.posted.slice(1).map(({ at }, index) => at - (server.posted[index]?.at ?? 0));
     for (const gap of gaps) expect(gap).to.be.at.least(290);
+  });
+
+  it("posts a pending approval once, also after a restart that lost its queue", async () => {
+    await start();
+    server.always = { status: 503 };
+    const id = (digit: number) => `${digit}1111111-1111-4111-8111-111111111111`;
+    pending = [
+      approvalOf({ id: id(2), input: { command: "second" } }),
+      approvalOf({ id: id(1), input: { command: "first" } }),
+    ];
+    for (const approval of pending.toReversed()) running.kernel.notify("approvalRequested", approval);
+    await eventually("an attempt", () => server.attempts > 0);
+    await running.kernel.disable("slack");
+    server.always = undefined;
+    await start();
+    const posted = await arrived(2);
+    expect(textOf(posted[0]?.payload)).to.contain("first");
+    expect(textOf(posted[1]?.payload)).to.contain("second");
+    await eventually("both are noted", async () => (await noted()) === 2);
+    await running.kernel.disable("slack");
+    await start();
+    emit.finished();
+    await arrived(3);
+    await pause(3 * INTERVAL_MS);
+    expect(server.posted).to.have.length(3);
   });
 
   for (const [what, behaviour] of [

@@ -1,3 +1,4 @@
+export { Background } from "./background.js";
 export { Calls, type Patience, type Pause, uploadMs, uploadPatience } from "./calls.js";
 export type { ChatScope } from "./chat-scope.js";
 export { ChatService, type Incoming } from "./chat-service.js";
@@ -17,7 +18,7 @@ export type {
   Press,
   SendOptions,
 } from "./messenger.js";
-export type { EventKind, News } from "./news.js";
+export { askedNews, type EventKind, type News } from "./news.js";
 export { OncePer } from "./once-per.js";
 export { Outage } from "./outage.js";
 export { readWithin } from "./read-within.js";
