@@ -114,7 +114,11 @@ describe("a ledger in PostgreSQL", () => {
         : undefined;
     });
     expect(lost).to.include("restart this one");
-    expect((await rejection(first.checkFile())).message).to.include("was opened by another gateway");
+    const unchecked = await rejection(first.checkFile());
+    expect(unchecked.message).to.include("was opened by another gateway");
+    expect(unchecked).to.include({
+      shown: "the ledger was opened by another gateway; no new turn begins until this one is restarted",
+    });
     await first.close().catch(() => undefined);
   });
 

@@ -33,6 +33,22 @@ describe("the watch of a ledger in a database", () => {
     expect(said).to.deep.equal([SILENT, "the ledger answers again"]);
     watch.stop();
   });
+
+  it("says once that another gateway has it, and nothing of a file", async () => {
+    const taken = "the ledger was opened by another gateway; no new turn begins until this one is restarted";
+    const problem = () => new LedgerError("ledger db: was opened by another gateway", {}, false, taken);
+    const said: string[] = [];
+    const log = { error: (_: object, line: string) => said.push(line), info: () => undefined };
+    const watch = new LedgerWatch({ checkFile: () => Promise.reject(problem()) }, log);
+    watch.start();
+    for (let look = 0; look < 3; look++) {
+      mock.timers.tick(5000);
+      await setImmediate();
+    }
+    expect(refusal(watch)).to.include({ code: "UNAVAILABLE", message: taken });
+    expect(said).to.deep.equal([taken]);
+    watch.stop();
+  });
 });
 
 function refusal(watch: LedgerWatch): GatewayError | undefined {

@@ -121,6 +121,9 @@ export class PostgresDatabase implements Database {
     connection.drop();
     throw new LedgerError(
       `ledger ${connection.database} was opened by another gateway while the connection was lost: restart this one`,
+      {},
+      false,
+      "the ledger was opened by another gateway; no new turn begins until this one is restarted",
     );
   }
 }

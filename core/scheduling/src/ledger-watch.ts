@@ -56,12 +56,14 @@ export class LedgerWatch {
     );
     const before = this.#outage;
     this.#outage = problem === undefined ? undefined : outageOf(problem);
-    if (this.#outage === before) return;
+    if (this.#outage?.message === before?.message) return;
     if (this.#outage !== undefined) this.log.error({ err: problem }, this.#outage.message);
     else if (before !== undefined) this.log.info(before.over);
   }
 }
 
 function outageOf(problem: unknown): typeof REMOVED {
-  return problem instanceof LedgerError && problem.mayPass ? SILENT : REMOVED;
+  if (!(problem instanceof LedgerError)) return REMOVED;
+  if (problem.mayPass) return SILENT;
+  return problem.shown === undefined ? REMOVED : { ...REMOVED, message: problem.shown };
 }
