@@ -1,4 +1,4 @@
-import type { Approval } from "@claudeway/core";
+import type { Approval, ListenAddress } from "@claudeway/core";
 import slack, { type SlackConfig } from "@claudeway/plugin-slack";
 import { expect } from "chai";
 import type { PluginServices } from "#kernel/capabilities.js";
@@ -10,6 +10,7 @@ import { ScriptedTurns } from "../telegram/scripted-turns.js";
 import { type Payload, SlackServer } from "./slack-server.js";
 
 const INTERVAL_MS = 30;
+const ADDRESS: ListenAddress = { host: "127.0.0.1", port: 1, url: "http://127.0.0.1:1" };
 
 describe("slack", () => {
   let server: SlackServer;
@@ -19,9 +20,11 @@ describe("slack", () => {
   /** Approvals that wait in the ledger. */
   let pending: readonly Approval[];
   let noted: () => Promise<number>;
+  let listens: ListenAddress | undefined;
 
   beforeEach(async () => {
     pending = [];
+    listens = ADDRESS;
     server = await SlackServer.start();
     publicUrl = undefined;
     running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000, closingMs: 5000 } });
@@ -33,7 +36,7 @@ describe("slack", () => {
         return new ScriptedTurns().runner;
       },
       get control(): PluginServices["control"] {
-        const address = () => ({ host: "127.0.0.1", port: 1, url: "http://127.0.0.1:1" });
+        const address = () => listens;
         return { address, publicUrl: () => publicUrl } as PluginServices["control"];
       },
       get keys(): PluginServices["keys"] {
@@ -234,6 +237,22 @@ describe("slack", () => {
     await arrived(3);
     await pause(3 * INTERVAL_MS);
     expect(server.posted).to.have.length(3);
+  });
+
+  it("posts pending approvals only once the gateway has withdrawn those that a kill ended", async () => {
+    listens = undefined;
+    const ended = approvalOf({ id: "31111111-1111-4111-8111-111111111111", input: { command: "ended" } });
+    pending = [ended, approvalOf({ input: { command: "parked" } })];
+    await start();
+    await pause(3 * INTERVAL_MS);
+    expect(server.attempts).to.equal(0);
+    pending = pending.filter((one) => one !== ended);
+    running.kernel.notify("listening", ADDRESS);
+    await arrived(1);
+    await pause(3 * INTERVAL_MS);
+    expect(server.posted.map(({ payload }) => textOf(payload)).join())
+      .to.contain("parked")
+      .and.not.contain("ended");
   });
 
   for (const [what, behaviour] of [
