@@ -1,3 +1,4 @@
+import { spellHidden } from "@claudeway/core";
 import { expect } from "chai";
 import { diffLines } from "../../../plugins/dashboard/web/src/lib/diff.js";
 import { runsOf } from "../../../plugins/dashboard/web/src/lib/signs.js";
@@ -26,11 +27,21 @@ describe("dashboard: showing a change", () => {
     expect(diffLines(before, after)).to.have.length(6000);
   });
 
+  const shown = (text: string) =>
+    runsOf(text)
+      .map((run) => (run.hidden ? `[${run.text}]` : run.text))
+      .join("");
+
+  it("shows letters that look Latin among Latin ones by code point, as the other channels do", () => {
+    for (const text of [
+      "./de\u0440loy.sh \u03bfut.txt",
+      "\uff43url g\u{1d422}t \u0261it\u200b",
+      "cat отчёт.txt 'Δοκιμή' ｆｕｌｌ 5 μ, привет_world, µs, naïve",
+    ])
+      expect(shown(text), text).to.equal(spellHidden(text).replaceAll("⟨", "[").replaceAll("⟩", "]"));
+  });
+
   it("shows invisible characters by code point and keeps emoji whole", () => {
-    const shown = (text: string) =>
-      runsOf(text)
-        .map((run) => (run.hidden ? `[${run.text}]` : run.text))
-        .join("");
     expect(shown("a\u202eb\u200bc\u0000\ufeff\u{e0041}")).to.equal(
       "a[U+202E]b[U+200B]c[U+0000][U+FEFF][U+E0041]",
     );

@@ -1,4 +1,4 @@
-/** A run of text, or one invisible character. */
+/** A run of text, or one character that is invisible or looks like another one. */
 export interface Run {
   readonly text: string;
   readonly hidden: boolean;
@@ -10,11 +10,19 @@ export interface Run {
  */
 const HIDDEN = /(?![\ufe0f\t\n])[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
 
-/** Splits text so that invisible characters can be shown by code point. A Windows line break counts as one. */
+const WORD = /[\p{L}\p{M}\p{N}]+/gu;
+/** Letters that look Latin, as in core/pages: another file than the one that a reader sees. */
+const LOOK_ALIKE =
+  /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}\u0250-\u02af\u2100-\u214f\uff21-\uff3a\uff41-\uff5a\u{1d400}-\u{1d7cb}]/gu;
+
+/**
+ * Splits text so that invisible characters, and letters that look Latin in words with Latin ones, can be shown by code
+ * point. A Windows line break counts as one.
+ */
 export function runsOf(text: string): Run[] {
   const runs: Run[] = [];
   let from = 0;
-  for (const { 0: sign, index } of text.matchAll(HIDDEN)) {
+  for (const { sign, index } of signsIn(text)) {
     if (sign === "\r" && text[index + 1] === "\n") continue;
     // Joins the parts of one emoji.
     if (sign === "\u200d" && /\p{Extended_Pictographic}$|\ufe0f$/u.test(text.slice(index - 2, index)))
@@ -26,4 +34,18 @@ export function runsOf(text: string): Run[] {
   }
   if (from < text.length) runs.push({ text: text.slice(from), hidden: false });
   return runs;
+}
+
+interface Sign {
+  readonly sign: string;
+  readonly index: number;
+}
+
+function signsIn(text: string): Sign[] {
+  const signs = [...text.matchAll(HIDDEN)].map(({ 0: sign, index }) => ({ sign, index }));
+  for (const { 0: word, index: start } of text.matchAll(WORD)) {
+    if (!/[A-Za-z]/.test(word)) continue;
+    for (const { 0: sign, index } of word.matchAll(LOOK_ALIKE)) signs.push({ sign, index: start + index });
+  }
+  return signs.sort((one, other) => one.index - other.index);
 }
