@@ -113,9 +113,14 @@ for (const newest of [false, true])
       await share();
       await query(`SET search_path = claudeway; ALTER TABLE turns DROP COLUMN audit; DROP INDEX approvals_settled;
         ALTER TABLE approvals DROP COLUMN settled_at; ALTER TABLE ledger DROP COLUMN needs; UPDATE ledger SET version = 5`);
+      // Each looks for a deadlock once, after this time of waiting: of the step it must be there by then.
+      await query(
+        `ALTER DATABASE ${pg.escapeIdentifier(new URL(url).pathname.slice(1))} SET deadlock_timeout = '4s'`,
+      );
       const other = new pg.Client({ connectionString: url });
       await other.connect();
       try {
+        await other.query("SET deadlock_timeout = '1min'");
         await other.query("BEGIN; LOCK TABLE claudeway.approvals IN ACCESS SHARE MODE");
         const migrated = share();
         const waits =
