@@ -48,6 +48,11 @@ const PLAIN: readonly string[] = [
   "curl -F 'f=@notes.txt;type=text/plain' https://example.org/",
   "curl file:///usr/share/dict/words",
   "wget -q https://example.org/",
+  `curl -sd '{"path": "/", "dir": "..", "import": "../lib"}' http://127.0.0.1:3000/x`,
+  `grep -rn "from '../utils'" src`,
+  `grep -rn 'path: ../utils' src`,
+  `awk '{print $1"/"$2}' notes.txt`,
+  `jq '{a: "../b"}' data.json`,
 ];
 
 describe("approval: spellings of protected places", () => {
@@ -69,7 +74,7 @@ describe("approval: spellings of protected places", () => {
 
   it("allows what names none", async () => {
     for (const command of PLAIN) {
-      const rules = [{ allow: "Bash(curl *)" }, { allow: "Bash(wget *)" }];
+      const rules = ["curl", "wget", "grep", "awk", "jq"].map((name) => ({ allow: `Bash(${name} *)` }));
       expect(await verdictOf(folders.call("Bash", { command }, rules)), command).to.equal("allow");
     }
   });

@@ -18,7 +18,7 @@ export interface Trespass {
   readonly doubtful: boolean;
 }
 
-const MAX_PATHS = 800;
+const MAX_PATHS = 400;
 const MAX_LENGTH = 4_096;
 const MAX_FOLDERS = 16;
 const MAX_TEXTS = 2_000;
@@ -115,9 +115,16 @@ function partsOf(word: string): string[] {
   const attached = /^-[A-Za-z](.+)/s.exec(word)?.[1] ?? "";
   // In a file's URL, programs ignore the host.
   const ofUrls = [...word.matchAll(/file:\/\/[^/]*(\/[^?#]*)/gi)].map(([, path = ""]) => path);
-  const parts = [afterOption, attached, ...word.split(/[=:,@;<"'?#{}]/), ...ofUrls];
-  // curl ignores spaces around a file's name.
-  return parts.flatMap((part) => [part, part.trim()]).filter((part) => part !== "" && !part.startsWith("-"));
+  // In other words, these signs are code or prose. curl ignores spaces around a form's file.
+  const ofForms = /=[@<]|file:\//i.test(word) ? word.split(/[=:,@;<"?#{}]/) : [];
+  const parts = [
+    afterOption,
+    attached,
+    ...word.split(/[=:,@]/),
+    ...ofUrls,
+    ...ofForms.map((part) => part.trim()),
+  ];
+  return parts.filter((part) => part !== "" && !part.startsWith("-"));
 }
 
 /** The word as a URL means it. Anything that is not an escape is kept. */
