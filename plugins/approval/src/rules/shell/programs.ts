@@ -1,3 +1,4 @@
+import { expandsNames } from "./curl.js";
 import type { Value } from "./pattern.js";
 
 /** Arguments that make a program do more than its usual work. */
@@ -147,17 +148,6 @@ function secondFile(withValue: RegExp): Options {
 }
 
 const output = (short: RegExp, ...long: readonly string[]): FarReach => ({ writes: { short, long } });
-
-// Options of curl whose value is a text, after options without a value.
-const CURL_TEXT =
-  /^(?:-[fsSLkvigjlnNpqaIG0-9#]*[dHFbuAewX]|--(?:data(?:-[a-z]+)?|json|header|form(?:-string)?|cookie|user(?:-agent)?|write-out|request))$/;
-
-/** Whether curl makes several names of one, in an address that may be a file's or in an upload: `[a-c]`, `{a,b}`. */
-function expandsNames(args: readonly Value[]): boolean {
-  return args.some(
-    (arg = "", at) => /[[{]/.test(arg) && !/^https?:\/\//i.test(arg) && !CURL_TEXT.test(args[at - 1] ?? ""),
-  );
-}
 
 /** Necessarily incomplete: programs have further options. */
 export const PROGRAMS: ReadonlyMap<string, FarReach> = new Map<string, FarReach>([
