@@ -81,14 +81,13 @@ function shippedFor(name: string, { gatewayPort, secondPort }: ProxyOptions): st
 }
 
 async function nginx(options: ProxyOptions, port: number) {
-  const { dir, gatewayPort, path = "/", waitSecs } = options;
+  const { dir, path = "/", waitSecs } = options;
   const site = shippedFor("nginx.conf", options)
     .replace(/(?<=^ *)listen 443 ssl/m, `listen 127.0.0.1:${port} ssl`)
     .replace("claude.example.com;", "localhost;")
     .replace("/etc/ssl/claude.example.com.pem", join(dir, "cert.pem"))
     .replace("/etc/ssl/private/claude.example.com.key", join(dir, "key.pem"))
-    .replace("location / {", `location ${path} {`)
-    .replace(`http://127.0.0.1:${gatewayPort};`, `http://127.0.0.1:${gatewayPort}${path === "/" ? "" : "/"};`)
+    .replace(/location \/(?:session\/|task)? \{[^}]*/g, (location) => below(location, path))
     .replaceAll(/(?<=proxy_read_timeout )\d+s/g, (shipped) =>
       waitSecs === undefined ? shipped : `${waitSecs}s`,
     );
@@ -124,11 +123,20 @@ async function caddy(options: ProxyOptions, port: number) {
   const site =
     path === "/"
       ? shipped
-      : shipped.replace(/^\treverse_proxy [\s\S]*?\n\t}$/m, `\thandle_path ${path}* {\n$&\n\t}`);
+      : shipped.replace(/^\t@files [\s\S]*?(?=^\thandle_errors)/m, `\thandle_path ${path}* {\n$&\t}\n`);
   const file = join(dir, "Caddyfile");
   writeFileSync(file, `{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}\n${site}`);
   const program = await debianProgram({ names: ["caddy"], package: "caddy" });
   return { program, args: ["run", "--adapter", "caddyfile", "--config", file] };
+}
+
+/** One of nginx's locations, below a path of the site. */
+function below(location: string, path: string): string {
+  if (path === "/") return location;
+  const [, name = ""] = /^location \/(\S*)/.exec(location) ?? [];
+  return location
+    .replace(/^location \S+/, `location ${path}${name}`)
+    .replace(/(?<=proxy_pass \S+);/, `/${name};`);
 }
 
 async function makeCertificate(dir: string): Promise<string> {
