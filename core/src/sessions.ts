@@ -199,9 +199,7 @@ export class Sessions {
       const session = await this.owned(caller, id);
       await this.#admitWorkdir(session);
       const options = await this.parts.options.read(request, session.keyId, session.options);
-      // One that goes on after a decision is waited for, as any turn that runs.
-      const goesOn = this.parts.turns.ofSession(session.id).some((turn) => turn.resumed);
-      if (!request.withdraw_pending && !goesOn) await this.parts.parked.check(session.id, false);
+      if (!request.withdraw_pending) await this.#checkParked(session.id);
       const workdirRecreated =
         storeFiles !== undefined &&
         session.ownsWorkdir &&
@@ -298,15 +296,28 @@ export class Sessions {
     const turns = this.parts.turns.ofSession(session.id);
     for (const turn of turns) turn.stop("deleted");
     await Promise.all(turns.map((turn) => turn.ended));
-    // It can't be deleted again, so each step is taken whatever becomes of the one before.
-    try {
-      await this.#withdraw(session.id, "the session was deleted");
-    } finally {
-      await this.parts.engine.release(session.id);
-      this.parts.events.ended(session.id);
-      this.parts.kernel.notify("sessionEnd", infoOf(session));
-      if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
-    }
+    const steps = [
+      () => this.#withdraw(session.id, "the session was deleted"),
+      () => this.parts.engine.release(session.id),
+      async () => {
+        this.parts.events.ended(session.id);
+        this.parts.kernel.notify("sessionEnd", infoOf(session));
+      },
+      async () => session.ownsWorkdir && this.parts.workdirs.remove(session.id, session.workdir),
+    ];
+    // It can't be deleted again, so each step is taken whatever becomes of those before.
+    const failures: unknown[] = [];
+    for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Throws CONFLICT if a turn is parked. One whose call is decided goes on, and is waited for as any turn that runs. */
+  async #checkParked(sessionId: string): Promise<void> {
+    const { parked, resumption, turns } = this.parts;
+    const turn = await parked.ofSession(sessionId);
+    if (turn === undefined) return;
+    if (turn.parked.approvalId !== undefined) await resumption.goOn(turn.id);
+    if (!turns.ofSession(sessionId).some(({ resumed }) => resumed)) await parked.check(sessionId, false);
   }
 
   /** Ends the parked turn. Resolves to false if there is none. */

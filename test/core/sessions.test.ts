@@ -10,9 +10,11 @@ import { CALLER, newSessionOf, ServicesKit } from "./turns/services-kit.js";
 describe("a session that is deleted", () => {
   let kit: ServicesKit;
   let services: Services;
+  let engine: ScriptedEngine;
   beforeEach(async () => {
     kit = await ServicesKit.open();
-    services = await kit.start(await BookOwnership.join(kit.ledger.nodes, "one"), new ScriptedEngine());
+    engine = new ScriptedEngine();
+    services = await kit.start(await BookOwnership.join(kit.ledger.nodes, "one"), engine);
   });
   afterEach(() => kit.close());
 
@@ -36,6 +38,7 @@ describe("a session that is deleted", () => {
     const ended: string[] = [];
     kit.kernel?.hooks.sessionEnd.tapPromise("test", async (session) => void ended.push(session.id));
     kit.ledger.turns.parked = () => Promise.reject(new LedgerError("ledger: away"));
+    engine.release = () => Promise.reject(new Error("EPERM"));
     expect(await services.sessions.delete(CALLER, id).catch(String)).to.include("away");
     await eventually("plugins hear of it", () => ended.length > 0);
     expect(existsSync(workdir)).to.equal(false);

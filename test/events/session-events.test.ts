@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { TurnInfo } from "@claudeway/ports";
 import { expect } from "chai";
 import { SessionEvents } from "#events/session-events.js";
@@ -42,12 +43,25 @@ describe("the events of a session", () => {
     for (const one of [...next, late.next()]) expect((await one).value).to.deep.include({ event: "text" });
   });
 
+  it("reach a reader that waits also where several large ones come at once", async () => {
+    const reader = read();
+    const first = reader.next();
+    say(large(1));
+    say(large(2));
+    const seen = [(await first).value, (await reader.next()).value];
+    expect(seen.map((frame) => frame?.data)).to.deep.equal([
+      { turn_id: "t", text: large(1) },
+      { turn_id: "t", text: large(2) },
+    ]);
+  });
+
   it("stay, the latest one however large, for a reader that is slow, until it has left", async () => {
     const slow = read();
     const first = slow.next();
     say("first");
     const id = (await first).value?.id;
     for (let n = 0; n < 5; n++) say(large(n));
+    await setImmediate();
     const beside = read(id);
     expect((await beside.next()).value?.event).to.equal("missed");
     expect((await beside.next()).value).to.deep.include({ data: { turn_id: "t", text: large(4) } });

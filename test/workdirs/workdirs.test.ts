@@ -85,6 +85,8 @@ describe("Workdirs", () => {
     writeFileSync(join(closed, "file"), "");
     symlinkSync(dir, join(closed, "link"));
     for (const folder of [closed, join(path, "closed")]) chmodSync(folder, 0o555);
+    mkdirSync(join(path, "unreadable", "inner"), { recursive: true });
+    chmodSync(join(path, "unreadable"), 0);
     await asUser(dir, () => workdirs.remove("id", path));
     expect(existsSync(path)).to.equal(false);
     expect(existsSync(dir)).to.equal(true);

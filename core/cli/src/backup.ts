@@ -73,7 +73,9 @@ function keep(dataDir: string, { path, content }: StoredFile): string {
     writeFileSync(target, content, { mode: 0o600, flag: "wx" });
     return target;
   } catch (error) {
-    removeWithFolders(target, dataDir);
+    // Another's stays.
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST"))
+      removeWithFolders(target, dataDir);
     throw error;
   }
 }

@@ -15,7 +15,7 @@ import {
 } from "@claudeway/core/host";
 import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
 import { type CheckedPlugin, describeFault, Kernel, runPluginCheck } from "@claudeway/kernel";
-import { findLedger, ledgerHolder } from "@claudeway/ledger-sqlite";
+import { findLedger, gatewayOf } from "@claudeway/ledger-sqlite";
 import { databaseUrl } from "./database-url.js";
 import { pluginWarnings } from "./plugin-warnings.js";
 import { listensOn } from "./port-owner.js";
@@ -163,7 +163,7 @@ async function checkPort(loaded: LoadedConfig): Promise<string> {
     await tryAddress(host, port);
     return port === 0 ? "any free port" : `${host}:${port} is free`;
   } catch (error) {
-    const pid = ledgerHolder(data_dir);
+    const pid = gatewayOf(data_dir);
     if (pid !== undefined && listensOn(pid, port))
       return `${host}:${port} is in use by this gateway (pid ${pid})`;
     throw explainListening(error, loaded);

@@ -40,6 +40,8 @@ export interface NodeListener {
 }
 
 const RETRY_SECS = 5;
+/** Nodes are reloaded one after another, and others see it with a beat. */
+const LOOKS_AFTER_RELOAD = 10;
 
 /**
  * This gateway as a node: joins, beats, watches the others, and ends its work when it may not go on. It then comes back under
@@ -48,6 +50,8 @@ const RETRY_SECS = 5;
 export class ClusterNode {
   readonly #watch: Watch;
   #self: NewNode;
+  /** How many more looks the others are given before those that differ are logged. */
+  #looksLeft = 0;
   readonly #closed = new AbortController();
   #listener: NodeListener | undefined;
   #term: Term | undefined;
@@ -107,7 +111,7 @@ export class ClusterNode {
   /** Its configuration has this digest from now on. The other nodes see it with the next beat. */
   reconfigured(configDigest: string): void {
     this.#self = { ...this.#self, configDigest };
-    this.#tellDiffering("give it the same one, and reload it too");
+    this.#looksLeft = LOOKS_AFTER_RELOAD;
   }
 
   /** New sessions go to other nodes from now on, or no longer. */
@@ -261,6 +265,7 @@ export class ClusterNode {
     try {
       const nodes = await book.list();
       this.#peers = nodes;
+      if (--this.#looksLeft === 0) this.#tellDiffering("give it the same one, and reload it too");
       const others = nodes.filter(
         ({ node, incarnation }) => node !== this.name || incarnation !== this.#term?.start.incarnation,
       );

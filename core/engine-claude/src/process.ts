@@ -171,7 +171,7 @@ export class ClaudeProcess {
     );
   }
 
-  /** Reads all messages of the CLI until it ends. It is ended where it says what no CLI says. */
+  /** Reads all messages of the CLI until it ends. A CLI that breaks the protocol is ended. */
   async #read(): Promise<void> {
     try {
       for await (const messages of this.#query) for (const message of messages) this.#take(message);

@@ -5,6 +5,8 @@ import { weightOf } from "./weight.js";
 
 /** How much of a session's history is kept for readers that reconnect, in bytes and in events. */
 const KEPT_BYTES = 1024 * 1024;
+/** What is kept at most until readers have had time to read. */
+const AT_ONCE_BYTES = 16 * KEPT_BYTES;
 const KEPT_EVENTS = 5000;
 /** A session's events are kept for this long after its last reader has left, in ms. */
 const KEPT_MS = 10 * 60 * 1000;
@@ -94,6 +96,8 @@ class Feed {
   /** The next event of each reader that is reading. */
   readonly #reading = new Set<{ next: number }>();
   #forget: NodeJS.Timeout | undefined;
+  /** Readers that keep up read first, also of events that come all at once. */
+  #trimming: NodeJS.Immediate | undefined;
   readonly #wake = new Set<() => void>();
   #closed = false;
 
@@ -111,6 +115,7 @@ class Feed {
 
   close(): void {
     clearTimeout(this.#forget);
+    clearImmediate(this.#trimming);
     this.#closed = true;
     for (const wake of this.#wake) wake();
   }
@@ -119,12 +124,15 @@ class Feed {
     const bytes = weightOf(data);
     this.#frames.push({ frame: { id: this.#nextId++, event, data }, bytes });
     this.#bytes += bytes;
-    this.#trim();
     for (const wake of this.#wake) wake();
+    if (this.#reading.size === 0 || this.#bytes > AT_ONCE_BYTES) this.#trim();
+    else this.#trimming ??= setImmediate(() => this.#trim());
   }
 
   /** The latest event stays until it is read, however large it is. */
   #trim(): void {
+    clearImmediate(this.#trimming);
+    this.#trimming = undefined;
     while (this.#bytes > KEPT_BYTES || this.#frames.length > KEPT_EVENTS) {
       if (this.#frames.length === 1 && this.#isAwaited()) return;
       this.#bytes -= this.#frames.shift()?.bytes ?? 0;

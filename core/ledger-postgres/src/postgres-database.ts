@@ -105,7 +105,7 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  /** Any refusal may pass: this gateway could connect before, so someone changed what it is refused for, and may do so again. */
+  /** Any refusal may pass: this gateway could connect before, so the reason for the refusal is new, and may be undone. */
   async #reconnect(): Promise<Connection> {
     let connection: Connection | undefined;
     try {

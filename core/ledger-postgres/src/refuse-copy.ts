@@ -5,7 +5,7 @@ import { isNewer } from "./migrate.js";
 
 /**
  * Rejects with a LedgerError if a ledger can't be copied: it was written by a newer version, or not closed. That of a cluster is
- * marked as open for ever; it is closed once all nodes have left it, or were declared dead by another one. A gateway alone
+ * marked as open for good; it is closed once all nodes have left it, or were declared dead by another one. A gateway alone
  * deletes their rows.
  */
 export async function refuseCopy(connection: Connection, state: Row): Promise<void> {

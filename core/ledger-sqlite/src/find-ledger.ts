@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Database } from "./database.js";
-import { LEDGER_FILE, ledgerHolder } from "./lock.js";
+import { isAlive, LEDGER_FILE, ledgerHolder } from "./lock.js";
 import { refuseDamaged, refuseStump } from "./open.js";
 import { refuseForeign } from "./schema.js";
 import { loadSqlite } from "./sqlite.js";
@@ -15,7 +15,8 @@ export async function findLedger(dataDir: string): Promise<string> {
   if (!existsSync(file) || statSync(file).size === 0) return `${file} (will be created)`;
   refuseStump(file);
   const pid = ledgerHolder(dataDir);
-  const inUse = pid !== undefined && isAlive(pid);
+  // After a kill, this process may have the id that the gateway had: in a container, both have the same few.
+  const inUse = pid !== undefined && pid !== process.pid && isAlive(pid);
   const database = new Database(await loadSqlite(), file, { readOnly: true });
   try {
     database.exec("PRAGMA busy_timeout = 2000");
@@ -24,14 +25,5 @@ export async function findLedger(dataDir: string): Promise<string> {
     return inUse ? `${found}, in use by a gateway (pid ${pid})` : found;
   } finally {
     database.close();
-  }
-}
-
-/** Whether a process runs, also one of another user. */
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

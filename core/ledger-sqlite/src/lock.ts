@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { LedgerError } from "@claudeway/ports";
 import { explainSqlite } from "./errors.js";
 import { loadSqlite, type SqliteConnection, type SqliteModule } from "./sqlite.js";
@@ -14,10 +14,15 @@ export interface LedgerLock {
   release(): void;
 }
 
+/** What names the gateway that has a data folder whose ledger is in a database. */
+const GATEWAY_PID = "gateway.pid";
+
 interface LockOptions {
   readonly forCopy?: boolean;
   /** What is locked, for the message that another gateway has it. */
   readonly locked?: string;
+  /** The file that names the holder. */
+  readonly pidFile?: string;
 }
 
 /**
@@ -29,15 +34,14 @@ interface LockOptions {
 export function lockLedger(
   sqlite: SqliteModule,
   file: string,
-  { forCopy = false, locked = `ledger ${file}` }: LockOptions = {},
+  { forCopy = false, locked = `ledger ${file}`, pidFile = `${file}.pid` }: LockOptions = {},
 ): LedgerLock {
   const lockFile = `${file}.lock`;
-  const pidFile = `${file}.pid`;
   createPrivate(lockFile);
   const connection = beginOnly(
     sqlite,
     lockFile,
-    () => `${locked} is in use by another gateway${holder(pidFile)}`,
+    () => `${locked} is in use by another gateway${holder(dirname(file))}`,
   );
   const afterCrash = existsSync(pidFile);
   if (!forCopy) writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
@@ -59,11 +63,12 @@ export function createPrivate(file: string): void {
 }
 
 /**
- * Locks a data folder whose ledger is elsewhere: it says whose child processes are left over, and are ended. Rejects with a
- * LedgerError if another gateway has it, with whatever ledger.
+ * Locks a data folder whose ledger is in a database: at each start, the gateway ends the processes that an earlier one with this
+ * folder left. Rejects with a LedgerError if another gateway has the folder.
  */
 export async function lockDataFolder(dataDir: string): Promise<LedgerLock> {
-  return lockLedger(await loadSqlite(), join(dataDir, LEDGER_FILE), { locked: `data_dir ${dataDir}` });
+  const options = { locked: `data_dir ${dataDir}`, pidFile: join(dataDir, GATEWAY_PID) };
+  return lockLedger(await loadSqlite(), join(dataDir, LEDGER_FILE), options);
 }
 
 function beginOnly(sqlite: SqliteModule, lockFile: string, explainBusy: () => string): SqliteConnection {
@@ -84,9 +89,24 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && error.errcode === 5;
 }
 
-function holder(pidFile: string): string {
-  const pid = readPid(pidFile);
+function holder(dataDir: string): string {
+  const pid = gatewayOf(dataDir);
   return pid === undefined ? "" : ` (pid ${pid})`;
+}
+
+/** The gateway that has this data folder, wherever its ledger is; undefined if there is none or it is unknown. */
+export function gatewayOf(dataDir: string): number | undefined {
+  const pids = [ledgerHolder(dataDir), readPid(join(dataDir, GATEWAY_PID))];
+  return pids.find((pid) => pid !== undefined && isAlive(pid));
+}
+
+/** Whether a process runs, also one of another user. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
 }
 
 /** The process that holds the ledger of this data folder, or held it before a crash; undefined if there is none or unknown. */

@@ -16,7 +16,7 @@ const KEY = "key_id = ? AND route = ? AND idempotency_key = ?";
 const BEGUN = "EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id)";
 /** A turn whose end can't be recorded may have cost something. */
 const REFUSED = `NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id AND "end" IS DISTINCT FROM 'refused')`;
-const WAS_REFUSED = `EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id AND "end" = 'refused')`;
+const WAS_REFUSED = `(SELECT count(*) FROM turns WHERE turns.id = idempotency.turn_id AND "end" = 'refused')`;
 const CLAIMANT_LIVES = lives("idempotency.node", "idempotency.incarnation");
 
 type Claimed = Awaited<ReturnType<IdempotencyBook["claim"]>>;
@@ -34,8 +34,6 @@ export class IdempotencyTable {
     yield* this.sql.run(`DELETE FROM idempotency WHERE at <= ${now} - ${KEPT_MS}`);
     yield* this.sql.lock([lockOf(claim)]);
     const key = [keyId, route, idempotencyKey];
-    // Its gateway ended, or the ledger failed, before the key was released.
-    yield* this.sql.run(`DELETE FROM idempotency WHERE ${KEY} AND ${WAS_REFUSED}`, ...key);
     // Its node died before it began the turn.
     if (by !== undefined)
       yield* this.sql.run(
@@ -43,10 +41,15 @@ export class IdempotencyTable {
         ...key,
       );
     const known = yield* this.sql.one(
-      `SELECT body_hash, turn_id, node, incarnation FROM idempotency WHERE ${KEY}`,
+      `SELECT body_hash, turn_id, node, incarnation, ${WAS_REFUSED} AS was_refused
+       FROM idempotency WHERE ${KEY}`,
       ...key,
     );
-    if (known !== undefined) return text(known, "body_hash") === bodyHash ? claimedTurn(known) : "conflict";
+    // Its gateway ended, or the ledger failed, before the key of a refused turn was released.
+    const isFree = known !== undefined && integer(known, "was_refused") === 1;
+    if (isFree) yield* this.sql.run(`DELETE FROM idempotency WHERE ${KEY}`, ...key);
+    else if (known !== undefined)
+      return text(known, "body_hash") === bodyHash ? claimedTurn(known) : "conflict";
     yield* this.sql.run(
       `INSERT INTO idempotency (key_id, route, idempotency_key, body_hash, turn_id, node, incarnation, at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ${now})`,

@@ -185,9 +185,9 @@ describe("a turn whose call was decided", () => {
   it("is waited for by the session's next prompt, as any turn that runs", async () => {
     const sessionId = await newSessionOf(services);
     const id = await decided(sessionId);
-    await services.resumption.goOn(id);
-    const turn = await runningTurn(id);
+    // Before anything else has taken the decided turn on.
     const next = await promptIn(services, sessionId, "next");
+    const turn = await runningTurn(id);
     expect(engine.runs).to.equal(1);
     turn.stop("interrupted");
     await eventually("the next one runs", () => engine.runs === 2);
