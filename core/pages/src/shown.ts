@@ -17,8 +17,7 @@ const LEAST = 200;
 /** How much of a cut text's end is shown, in characters: the important part may be there. */
 const TAIL = 1000;
 
-// Controls but tab and line feed, invisible and bidirectional characters, private use, lone surrogates, blanks other
-// than
+// Controls but tab and line feed, invisible and bidirectional characters, private use, lone surrogates, blanks other than
 // the space, fillers that count as letters, the blank braille pattern, tags.
 const HIDDEN =
   /(?![\t\n])[\p{C}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Z}|[\u115f\u1160\u3164\uffa0]/gu;
@@ -55,8 +54,8 @@ export function showText(whole: string, longest = LONGEST): ShownInput {
 }
 
 /**
- * Spells out characters that are invisible, or that change how their neighbours are displayed, and letters among ASCII
- * ones that look like these: another file than the one that a reader sees.
+ * Spells out characters that are invisible, or that change how their neighbours are displayed, and letters of other scripts in
+ * words with ASCII letters, which they look like: the word may name another file than the one that a reader sees.
  */
 export function spellHidden(text: string): string {
   const spelled = text.replace(HIDDEN, spell);
