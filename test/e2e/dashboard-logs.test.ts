@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
+import { deferred } from "../kernel/kit.js";
 import { launchChromium } from "./chromium.js";
 import { logInAt, type Visit, visit } from "./dashboard-kit.js";
 import { KEYS, TestGateway } from "./gateway.js";
@@ -18,7 +19,7 @@ describe("the dashboard's log page", () => {
   before(async () => {
     browser = await launchChromium();
     gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"] });
-    fill("bob", ["a needle", ...Array.from({ length: 110 }, () => LONG)]);
+    fill("old", ["a needle", ...Array.from({ length: 110 }, () => LONG)]);
     fill(
       "former",
       Array.from({ length: MANY }, (_, n) => `line ${n}.`),
@@ -60,6 +61,51 @@ describe("the dashboard's log page", () => {
     const { read_bytes } = await (await looking).json();
     return read_bytes;
   }
+
+  it("leaves no lines out that came while the log was paused", async () => {
+    const { page, go } = visited;
+    const asked = "/asked-while-paused";
+    const shown = lines(asked);
+    await gateway.request(asked, { key: KEYS.bob });
+    await go("logs?kind=request&key_id=bob");
+    await shown.first().waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    for (let n = 0; n < 250; n += 10)
+      await Promise.all(Array.from({ length: 10 }, () => gateway.request(asked, { key: KEYS.bob })));
+    await page.getByRole("button", { name: "Resume" }).click();
+    await shown.nth(199).waitFor();
+    // The button rests while lines are being fetched.
+    await eventually("every line", async () => {
+      if ((await shown.count()) >= 251) return true;
+      if (await older().isEnabled()) await older().click();
+      return false;
+    });
+    expect(await shown.count()).to.equal(251);
+  });
+
+  it("goes on with the lines of the filter that was chosen while others were fetched", async () => {
+    const { page, go } = visited;
+    await go("logs?kind=request");
+    await lines("").first().waitFor();
+    const late = /\/admin\/logs\?.*after=/;
+    const fetching = deferred();
+    await page.route(late, async (route) => {
+      fetching.resolve();
+      await sleep(1500);
+      await route.continue();
+    });
+    await gateway.request("/one-more", { key: KEYS.bob });
+    await fetching.promise;
+    await page.getByLabel("Key").selectOption("bob");
+    const shown = lines("");
+    await shown.nth(199).waitFor();
+    await sleep(3000);
+    await page.unroute(late);
+    await older().click();
+    await shown.nth(250).waitFor();
+    const ids = await shown.allInnerTexts();
+    expect(ids.filter((text) => text.includes("/asked-while-paused"))).to.have.length(251);
+  });
 
   it("keeps a search and what it has found where they are while lines are written", async () => {
     const { page, go } = visited;

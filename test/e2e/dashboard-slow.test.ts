@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
-import { deferred } from "../kernel/kit.js";
 import { startWithDashboard } from "../plugins/dashboard/admin.js";
 import { launchChromium } from "./chromium.js";
 import { logInAt, type Visit, visit } from "./dashboard-kit.js";
-import { KEYS, type TestGateway } from "./gateway.js";
-import { eventually } from "./poll.js";
+import type { TestGateway } from "./gateway.js";
 
 /** More than a turn takes on a busy machine. */
 const SLOW_MS = 6000;
@@ -52,51 +50,5 @@ describe("the dashboard where answers are slow, and much happens", () => {
       await Promise.all(prompting);
       await page.unroute(slow);
     }
-  });
-
-  it("leaves no lines out that came while the log was paused", async () => {
-    const { page, go } = visited;
-    const asked = "/not-there";
-    const lines = page.locator("ol.lines li", { hasText: asked });
-    await gateway.request(asked, { key: KEYS.bob });
-    await go("logs?kind=request&key_id=bob");
-    await lines.first().waitFor();
-    await page.getByRole("button", { name: "Pause" }).click();
-    for (let n = 0; n < 250; n += 10)
-      await Promise.all(Array.from({ length: 10 }, () => gateway.request(asked, { key: KEYS.bob })));
-    await page.getByRole("button", { name: "Resume" }).click();
-    await lines.nth(199).waitFor();
-    const older = page.getByRole("button", { name: "Older" });
-    // The button rests while lines are being fetched.
-    await eventually("every line", async () => {
-      if ((await lines.count()) >= 251) return true;
-      if (await older.isEnabled()) await older.click();
-      return false;
-    });
-    expect(await lines.count()).to.equal(251);
-  });
-
-  it("goes on with the lines of the filter that was chosen while others were fetched", async () => {
-    const { page, go } = visited;
-    await go("logs?kind=request");
-    await page.locator("ol.lines li").first().waitFor();
-    const late = /\/admin\/logs\?.*after=/;
-    const fetching = deferred();
-    await page.route(late, async (route) => {
-      fetching.resolve();
-      await sleep(1500);
-      await route.continue();
-    });
-    await gateway.request("/one-more", { key: KEYS.bob });
-    await fetching.promise;
-    await page.getByLabel("Key").selectOption("bob");
-    const lines = page.locator("ol.lines li");
-    await lines.nth(199).waitFor();
-    await sleep(3000);
-    await page.unroute(late);
-    await page.getByRole("button", { name: "Older" }).click();
-    await lines.nth(250).waitFor();
-    const ids = await lines.allInnerTexts();
-    expect(ids.filter((text) => text.includes("/not-there"))).to.have.length(251);
   });
 });

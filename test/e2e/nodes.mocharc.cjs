@@ -26,6 +26,9 @@ const LEFT_OUT = {
     ["lost-conversation"],
   "pages of a ledger file that the test fills; the dashboard of nodes is in test/cluster/dashboard.e2e.test.ts":
     ["dashboard", "dashboard-long-session", "dashboard-pages", "dashboard-phone", "dashboard-unpriced"],
+  "files of the log that the test fills: two nodes of a test share its folder, and show each line twice": [
+    "dashboard-logs",
+  ],
   "processes started ahead, of which each node has its own": ["prewarmed-options"],
   "memory that each node limits for itself": ["prompt-memory"],
   "a load of its own, also on a cluster: see docs/cluster.md": ["soak"],
