@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -223,6 +223,35 @@ esac`,
         });
         expect(code, `${line}: ${stderr}${stdout}`).to.equal(0);
       }
+    });
+
+    it("loses nothing that was answered when an upgrade is rolled back", async () => {
+      const steps =
+        blocksOf(PAGE)
+          .find(({ text }) => text.includes("before-upgrade"))
+          ?.text.split("\n") ?? [];
+      const folder = join(gateway.dir, "upgrade");
+      mkdirSync(join(folder, "backups/claudeway"), { recursive: true });
+      const command = (line: string) =>
+        runToEnd(line.replace("/var/", `${folder}/`).split(" ").slice(1), gateway.dir, {});
+      const answered: (string | null)[] = [];
+      let backup = "";
+      let runs = true;
+      for (const line of steps.slice(0, 2)) {
+        if (runs)
+          answered.push((await gateway.fetch("/task", { body: { prompt: "Hi." } })).headers.get("x-turn-id"));
+        if (line.startsWith("systemctl stop")) {
+          await gateway.stop();
+          runs = false;
+        } else {
+          backup = line;
+          expect((await command(line)).code, line).to.equal(0);
+        }
+      }
+      renameSync(gateway.dataDir, `${gateway.dataDir}.before`);
+      expect((await command(backup.replace("backup", "restore"))).code).to.equal(0);
+      await gateway.launch();
+      for (const id of answered) expect((await gateway.fetch(`/turns/${id}`)).status, `${id}`).to.equal(200);
     });
 
     it("has a health check that tells a gateway from none", async () => {
