@@ -163,6 +163,11 @@ describe("the dashboard's commands and filters, with many keys", () => {
     expect(await page.getByLabel("Key").inputValue()).to.equal("team-129");
   });
 
+  it("are all on the page of keys", async () => {
+    await visited.go("keys");
+    await visited.page.getByRole("row", { name: /^team-129 / }).waitFor();
+  });
+
   for (const list of ["requests", "sessions", "logs"]) {
     it(`show a key that is not there, in the filter of ${list}`, async () => {
       await visited.go(`${list}?key_id=never-there`);

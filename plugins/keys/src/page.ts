@@ -29,7 +29,7 @@ export const KEYS_PAGE: PluginPage = {
     {
       type: "table",
       title: "Keys",
-      source: "/admin/keys",
+      source: "/admin/keys?limit=1000",
       rows: "keys",
       columns: [
         { title: "Key", field: "key_id" },
