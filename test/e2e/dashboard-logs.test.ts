@@ -12,6 +12,8 @@ import { eventually } from "./poll.js";
 const LONG = "hay ".repeat(256 * 1024);
 const MANY = 5300;
 
+const thisMonth = () => new Date().toISOString().slice(0, 7);
+
 describe("the dashboard's log page", () => {
   let browser: Browser;
   let gateway: TestGateway;
@@ -35,10 +37,13 @@ describe("the dashboard's log page", () => {
   });
   afterEach(() => expect(visited.trouble).to.deep.equal([]));
 
-  /** Writes lines of this month, oldest first. */
-  function fill(key: string, messages: readonly string[]): void {
-    const month = new Date().toISOString().slice(0, 7);
-    const start = Date.parse(`${month}-01T00:00:00.000Z`);
+  /** Writes lines of this month, oldest first; the first one at its beginning, unless `start` says when. */
+  function fill(
+    key: string,
+    messages: readonly string[],
+    start = Date.parse(`${thisMonth()}-01T00:00:00Z`),
+  ): void {
+    const month = thisMonth();
     const lines = messages.map((message, n) =>
       JSON.stringify({
         timestamp: new Date(start + n).toISOString(),
@@ -162,6 +167,25 @@ describe("the dashboard's log page", () => {
     await page.getByRole("button", { name: "Resume" }).click();
     await lines("line 5299.").waitFor();
     await page.getByText("200 lines", { exact: true }).waitFor();
+  });
+
+  it("keeps what someone reads further back when many lines are written, and leads to those", async () => {
+    const { page, go } = visited;
+    await go("logs");
+    await lines("line 5299.").waitFor();
+    await older().click();
+    await lines("line 5000.").waitFor();
+    await page.locator("section[aria-busy=false]").waitFor();
+    fill(
+      "flood",
+      Array.from({ length: 450 }, (_, n) => `drop ${n}.`),
+      Date.now(),
+    );
+    await page.getByText(/^\d+ lines, paused$/).waitFor();
+    expect(await lines("line 5000.").count()).to.equal(1);
+    await page.getByRole("button", { name: "Resume" }).click();
+    await lines("drop 449.").waitFor();
+    expect(await lines("line 5000.").count()).to.equal(0);
   });
 
   it("goes on in the new month when one begins", async () => {

@@ -35,7 +35,7 @@ export class LogLines {
   #written = false;
   /** Older lines were asked for: someone reads them. */
   #wentBack = false;
-  /** There is no room for the newest lines: to go on with them is to start over. */
+  /** There is no room for the newest lines, or they are too many: to go on with them is to start over. */
   #isFull = false;
 
   /** Starts over with another filter. */
@@ -105,9 +105,9 @@ export class LogLines {
       found.push(...page.entries);
       before = page.entries.some(({ id }) => known.has(id)) ? null : page.before;
       // More were written than a page has: without a filter, the newest are what counts.
-      if (before !== null && !this.#isFiltered) return this.#begin();
+      const isFlood = before !== null && !this.#isFiltered;
       // Dropping the oldest would leave a gap before what `before` leads to.
-      if (this.entries.length + found.length > MAX_LINES)
+      if (isFlood || this.entries.length + found.length > MAX_LINES)
         return this.#wentBack ? this.#pauseFull() : this.#begin();
     } while (before !== null);
     this.entries = merged(this.entries, found);
