@@ -30,9 +30,12 @@ describe("drafts of prompts", () => {
 
   it("answer with a turn that can't be noted", async () => {
     const warnings: unknown[] = [];
-    const full = { ...store, set: () => Promise.reject(new Error("full")) };
-    const sent = new SentOnce({ store: full, log: { warn: (fields: unknown) => warnings.push(fields) } });
-    expect(await sent.turn("s", "c", start)).to.equal("turn 5");
-    expect(warnings).to.have.length(1);
+    const log = { warn: (fields: unknown) => warnings.push(fields) };
+    const full = { ...store, set: async () => ({ ok: false, reason: "full" }) as const };
+    expect(await new SentOnce({ store: full, log }).turn("s", "c", start)).to.equal("turn 5");
+    expect(String(Object(warnings[0]).err)).to.include("full");
+    const away = { ...store, set: () => Promise.reject(new Error("away")) };
+    expect(await new SentOnce({ store: away, log }).turn("s", "c", start)).to.equal("turn 6");
+    expect(String(Object(warnings[1]).err)).to.include("away");
   });
 });

@@ -34,9 +34,12 @@ export class SentOnce {
     if (typeof known === "string") return known;
     const turnId = await start();
     // The turn runs: an answer that says otherwise would have it sent again.
-    await this.parts.store.set(key, turnId, { ttlMs: KEPT_MS }).catch((error: unknown) => {
-      this.parts.log.warn({ err: error, turn_id: turnId }, "cannot note which draft began a turn");
-    });
+    const unnoted = await this.parts.store
+      .set(key, turnId, { ttlMs: KEPT_MS })
+      .then((result) => (result.ok ? undefined : new Error(`the plugin's store reports: ${result.reason}`)))
+      .catch((error: unknown) => error);
+    if (unnoted !== undefined)
+      this.parts.log.warn({ err: unnoted, turn_id: turnId }, "cannot note which draft began a turn");
     return turnId;
   }
 }
