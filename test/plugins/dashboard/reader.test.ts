@@ -42,7 +42,9 @@ describe("dashboard: event stream", () => {
 
   it("sends the text of a turn that goes on after it was parked, once what came before is read", async () => {
     const reader = new FeedReader(new Set(["session-1"]), undefined);
-    const followed = [reader.follow(turnOf("before").turn), reader.follow(turnOf("before, after").turn)];
+    const followed = [reader.follow(turnOf("before").turn)];
+    reader.left("turn-1");
+    followed.push(reader.follow(turnOf("before, after").turn));
     let text = "";
     for await (const event of reader.events()) {
       for (const [, data] of event.matchAll(/^event: text\ndata: (.*)$/gm)) {
@@ -52,6 +54,15 @@ describe("dashboard: event stream", () => {
       if (text === "before, afterend") reader.close();
     }
     await Promise.all(followed);
+  });
+
+  it("sends the text of a running turn once, however often it is told of it", async () => {
+    const reader = new FeedReader(new Set(["session-1"]), undefined);
+    const followed = Promise.all([reader.follow(turnOf("once").turn), reader.follow(turnOf("once").turn)]);
+    void followed.then(() => reader.close());
+    let sent = "";
+    for await (const event of reader.events()) sent += event;
+    expect(sent.match(/"text":"once"/g)).to.have.length(1);
   });
 
   it("is never silent for long", async () => {

@@ -114,6 +114,7 @@ export class Feed {
   /** A turn has ended or parked, which is recorded by then. */
   #left({ id }: TurnInfo): void {
     this.#running.delete(id);
+    for (const reader of this.#readers) reader.left(id);
     this.notify("turns");
     this.notify("sessions");
   }

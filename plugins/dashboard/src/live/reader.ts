@@ -16,8 +16,8 @@ const MAX_CHARS = 256 * 1024;
 export class FeedReader {
   readonly #topics = new Set<Topic>();
   readonly #wake = new Wake();
-  /** What is read of each turn, by its id. */
-  readonly #followed = new Map<string, Promise<void>>();
+  /** What is read of each turn, by its id; `left` once it has ended or parked since. */
+  readonly #followed = new Map<string, { readonly read: Promise<void>; left: boolean }>();
   #texts: TurnText[] = [];
   #drained: (() => void)[] = [];
   /** By the gateway's name; empty for this one. */
@@ -64,15 +64,23 @@ export class FeedReader {
   }
 
   /**
-   * Forwards a turn's text from its beginning until it ends or parks; of one that goes on after it was parked, once what came
-   * before is read. Never rejects.
+   * Forwards a turn's text from its beginning until it ends or parks, if that is not done yet; of one that goes on after it
+   * was parked, once what came before is read. Never rejects.
    */
   async follow(turn: TurnHandle): Promise<void> {
     const before = this.#followed.get(turn.id);
-    const reading = before === undefined ? this.#read(turn) : before.then(() => this.#read(turn));
+    if (before?.left === false) return before.read;
+    const read = before === undefined ? this.#read(turn) : before.read.then(() => this.#read(turn));
+    const reading = { read, left: false };
     this.#followed.set(turn.id, reading);
-    await reading;
+    await read;
     if (this.#followed.get(turn.id) === reading) this.#followed.delete(turn.id);
+  }
+
+  /** A turn has ended or parked: `follow` reads it again if it goes on. */
+  left(turnId: string): void {
+    const reading = this.#followed.get(turnId);
+    if (reading !== undefined) reading.left = true;
   }
 
   async #read(turn: TurnHandle): Promise<void> {
