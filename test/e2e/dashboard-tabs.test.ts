@@ -83,11 +83,14 @@ describe("the dashboard in many tabs, over HTTP/1.1", () => {
     await tabs[5]?.getByText(later.id.slice(0, 8)).first().waitFor();
   });
 
-  it("reports the end of the login in every tab when one logs out", async () => {
+  it("reports the logout in every other tab when one logs out", async () => {
     await tabs[6]?.getByRole("button", { name: "Log out" }).click();
+    await tabs[6]?.getByLabel("Admin key").waitFor();
     for (const page of [tabs[1], tabs[5], tabs[7]]) {
-      await page?.getByText("Your login has expired.").waitFor();
+      await page?.getByText("You have logged out in another tab.").waitFor();
     }
+    for (const page of tabs.slice(1))
+      expect(await page.getByText("Your login has expired.").count()).to.equal(0);
   });
 
   it("notices a restarted gateway, which has forgotten the login unless it is in the database", async () => {

@@ -18,10 +18,7 @@ class Login {
   readonly #channel = new BroadcastChannel(adminUrl("login"));
 
   constructor() {
-    this.#channel.onmessage = () => {
-      this.ended();
-      this.#leave();
-    };
+    this.#channel.onmessage = () => this.#leave("You have logged out in another tab.");
   }
 
   /** Checks whether the cookie is still valid. An unreachable gateway says nothing about that. */
@@ -64,9 +61,11 @@ class Login {
     this.staysFor = "";
   }
 
-  #leave(): void {
+  /** Drops what is kept. The gateway may have told of the login's end before: then the reason is another one. */
+  #leave(reason = ""): void {
     this.me = null;
     this.kept = undefined;
+    this.reason = reason;
   }
 }
 
