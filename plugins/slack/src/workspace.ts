@@ -22,6 +22,10 @@ export const MAX_FILE = 20_000_000;
 /** Errors of an edit that say that the message is not there any more, or cannot be edited. */
 const UNEDITABLE = /message_not_found|cant_update_message|edit_window_closed|is_inactive|channel_not_found/;
 
+/** Errors of a channel that lets the bot write nothing. */
+const CLOSED =
+  /answered (?:not_in_channel|channel_not_found|is_archived|restricted_action(?:_read_only_channel)?)(?: |$)/;
+
 /** The channels and direct messages of the bot. */
 export class Workspace implements Messenger {
   readonly name = "slack";
@@ -40,6 +44,11 @@ export class Workspace implements Messenger {
 
   get pausedMs(): number {
     return this.api.pausedMs;
+  }
+
+  /** What is asked in a direct message is for nobody else. */
+  isClosed(key: string, error: unknown): boolean {
+    return !key.startsWith("cD") && error instanceof MessengerFailure && CLOSED.test(error.message);
   }
 
   async send({ key }: Place, message: Message, { patience = "persist" }: SendOptions = {}): Promise<string> {

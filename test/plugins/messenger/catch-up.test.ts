@@ -1,10 +1,11 @@
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { SlackBot } from "../slack/bot-kit.js";
-import { CHANNEL, type Shown } from "../slack/fake-slack.js";
+import { ADA, CHANNEL, type Shown } from "../slack/fake-slack.js";
 
 const OTHER = "C0OTHER";
 const FEED = "C0FEED";
+const DIRECT = "D0ADA";
 const CHANNELS = { channels: [CHANNEL, OTHER] };
 
 /** In Slack, where the bot may be removed from one channel of several. */
@@ -24,6 +25,8 @@ describe("what a bot catches up with", () => {
     return [one, other];
   };
   const cards = async () => (await bot.store.list("")).entries.filter(({ key }) => key.includes("/card/"));
+  const failed = (count: number) =>
+    eventually("a complaint", () => bot.complaints.join().split("asking failed").length > count, 10_000);
   const hasButtons = ({ blocks }: Shown) => blocks.some(({ type }) => type === "actions");
 
   it("includes each request, though the channel of an older one refuses it", async () => {
@@ -53,6 +56,22 @@ describe("what a bot catches up with", () => {
     );
     bot.slack.press(card, "Deny");
     await eventually("a decision", () => bot.approvalService.approvals.get("a1")?.status === "denied");
+  });
+
+  it("shows what one conversation refuses in no other, unless the bot was removed from a channel", async () => {
+    const config = { ...CHANNELS, allowed_users: [ADA], feed_channel: FEED, events: ["budgets"] };
+    const [inChannel] = await sessionsIn(config);
+    bot.slack.mention("hi there", { channel: DIRECT });
+    await bot.shows("you said: hi there");
+    const inDirect = [...bot.turns.sessions.keys()].at(-1) ?? "";
+    bot.slack.left.add(DIRECT);
+    bot.ask({ id: "a1", sessionId: inDirect });
+    await failed(1);
+    bot.slack.next("chat.postMessage", { error: "msg_too_long" });
+    bot.ask({ id: "a2", sessionId: inChannel });
+    await failed(2);
+    expect(bot.notices.join()).to.contain(`channel ${CHANNEL} refused a message`);
+    expect(bot.slack.shown.filter(({ channel }) => channel === FEED)).to.deep.equal([]);
   });
 
   it("includes each decision, and no decision again that a channel does not let it show", async () => {

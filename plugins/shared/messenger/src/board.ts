@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { PluginScope } from "@claudeway/core";
-import { codeOf, isRejected, reasonOf, unlessRejected } from "./failures.js";
+import { codeOf, reasonOf, unlessRejected } from "./failures.js";
 import type { Message, Messenger, Press } from "./messenger.js";
 import type { State } from "./state.js";
 import type { Card } from "./state-entries.js";
@@ -10,7 +10,7 @@ export interface BoardOptions {
   readonly messenger: Messenger;
   readonly state: State;
   readonly say: Say;
-  /** The conversation for cards that the session's own one refuses. */
+  /** The conversation for cards of sessions whose own one is closed to the bot. */
   readonly homeKey: string | undefined;
   readonly scope: Pick<PluginScope, "log">;
 }
@@ -41,9 +41,9 @@ export class Board {
   }
 
   async #post(card: Card, key: string, message: Message): Promise<void> {
-    const { state, homeKey } = this.options;
+    const { messenger, state, homeKey } = this.options;
     const shown = await this.#sendTo(key, message).catch((error: unknown) => {
-      if (!isRejected(error) || homeKey === undefined || homeKey === key) throw error;
+      if (homeKey === undefined || homeKey === key || messenger.isClosed?.(key, error) !== true) throw error;
       return this.#sendTo(homeKey, message);
     });
     state.setCard({ ...card, ...shown });

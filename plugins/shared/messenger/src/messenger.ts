@@ -87,6 +87,11 @@ export interface Messenger {
   readonly answersInThread: boolean;
   /** Milliseconds until messages are accepted again. */
   readonly pausedMs: number;
+  /**
+   * Whether an error of `send` says that a conversation is closed to the bot, and others may see its cards instead. Absent
+   * where all conversations are in one chat.
+   */
+  isClosed?(key: string, error: unknown): boolean;
   send(place: Place, message: Message, options?: SendOptions): Promise<string>;
   /** Edits a message and its buttons. False if it is gone or cannot be edited. */
   edit(messageId: string, message: Message, options?: Pick<SendOptions, "patience">): Promise<boolean>;
