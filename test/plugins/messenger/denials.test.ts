@@ -67,6 +67,15 @@ describe("cards of denied calls", () => {
     expect(turns.approved).to.deep.equal([idsOf(45, 46, 47, 48, 49)]);
   });
 
+  it("are shown though the messenger refuses one of them", async () => {
+    const { api } = await inTelegram();
+    api.next("sendMessage", { status: 400, description: "Bad Request: MESSAGE_TOO_LONG" });
+    deny(denialsOf(11));
+    await eventually("the last card", () => api.find("folder-10."));
+    expect(api.find("folder-5.")).to.not.equal(undefined);
+    expect(api.find("folder-0.")).to.equal(undefined);
+  });
+
   it("approve no call that a card of an earlier version did not show", async () => {
     const started = await inTelegram();
     deny(denialsOf(1));

@@ -44,7 +44,7 @@ export class DenialButtons {
     turn: Pick<ShownTurn, "turnId" | "sessionId" | "keyId">,
     response: TurnResponse,
   ): Promise<void> {
-    const { approvalService, state, say, homeKey, messenger } = this.options;
+    const { approvalService, state, say, homeKey, messenger, scope } = this.options;
     // Both the reader of the answer and the hook may report it.
     if (this.#denied.has(turn.turnId)) return;
     this.#denied.add(turn.turnId);
@@ -73,7 +73,9 @@ export class DenialButtons {
       const subject = { kind: "denials", keyId, sessionId, turnId, toolUseIds } as const;
       const card = { token: newToken(), messageId: "", subject };
       const message = denialsCard(shown, { say, token: card.token, sizes: messenger.sizes }, rest);
-      await this.#board.inOrder(card.token, () => this.#board.post(card, key, message));
+      await attempt(scope, "showing denied calls", () =>
+        this.#board.inOrder(card.token, () => this.#board.post(card, key, message)),
+      );
     }
   }
 
