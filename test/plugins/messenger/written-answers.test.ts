@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { SlackBot } from "../slack/bot-kit.js";
+import { ADA, CHANNEL } from "../slack/fake-slack.js";
 import { TestBot } from "../telegram/kit.js";
 
 const questionsOf = (...texts: readonly string[]) => ({
@@ -57,6 +58,32 @@ describe("a written answer to a question", () => {
     };
     slack.write("8080", { thread });
     expect(await started.shows("Somebody else has already decided this.")).to.include({ thread });
+  });
+
+  it("counts after a kill that came before its decision", async () => {
+    const { started, thread } = await askedInSlack("Which port?");
+    const { approvalService, slack, store } = started;
+    const { decide } = approvalService;
+    const entriesNow = async () => (await store.list("")).entries;
+    let stored: Awaited<ReturnType<typeof entriesNow>> = [];
+    approvalService.decide = async () => {
+      stored = await eventually("a stored answer", async () => {
+        const entries = await entriesNow();
+        return JSON.stringify(entries).includes('"8080"') ? entries : undefined;
+      });
+      throw new Error("killed");
+    };
+    slack.write("8080", { thread });
+    await started.shows("Not possible: internal error");
+    await started.stop();
+    for (const { key, value } of stored) await store.set(key, value);
+    approvalService.decide = decide;
+    await started.launch();
+    await eventually("a decision", () => approvalService.approvals.get("q1")?.status === "allowed");
+    expect(approvalService.approvals.get("q1")?.decision).to.deep.include({
+      updatedInput: { answers: { "Which port?": "8080" } },
+      by: { channel: "slack", who: `<@${ADA}>`, from: `channel ${CHANNEL}, user ${ADA}` },
+    });
   });
 
   it("opens no question again that was decided elsewhere meanwhile", async () => {

@@ -34,6 +34,8 @@ export class ApprovalButtons {
   readonly #board: Board;
   /** When the messenger refused to show a pending call. */
   readonly #refused = new Map<string, number>();
+  /** Questions whose answers are being decided, by token. */
+  readonly #deciding = new Set<string>();
 
   constructor(private readonly options: ApprovalButtonsOptions) {
     this.#board = options.board;
@@ -79,8 +81,21 @@ export class ApprovalButtons {
       });
     }
     for (const id of this.#refused.keys()) if (!pending.has(id)) this.#refused.delete(id);
-    for (const approval of approvals.toReversed())
+    for (const approval of approvals.toReversed()) {
       await attempt(scope, "asking", () => this.#askedAgain(approval));
+      await attempt(scope, "deciding a question", () => this.#decideAnswered(approval));
+    }
+  }
+
+  /** Decides with answers that were stored by a gateway that ended before it had decided. */
+  async #decideAnswered(approval: Approval): Promise<void> {
+    const card = this.#open(this.options.state.cardOf(approval.id)?.token ?? "");
+    const { answered = [], answeredBy: from } = card?.subject ?? {};
+    const last = answered.at(-1);
+    if (card === undefined || from === undefined || last === undefined) return;
+    if (answered.length < questionsOf(approval).length || this.#deciding.has(card.token)) return;
+    const subject = { ...card.subject, answered: answered.slice(0, -1) };
+    await this.#answer({ ...card, subject }, approval, last, { from });
   }
 
   async #askedAgain(approval: Approval): Promise<void> {
@@ -159,14 +174,19 @@ export class ApprovalButtons {
   async #answer(card: ApprovalCard, approval: Approval, answer: string, by: Press): Promise<void> {
     const { ticked: _ticked, ...subject } = card.subject;
     const answered = [...(subject.answered ?? []), answer];
-    const next = { ...card, subject: { ...subject, answered } };
+    const next = { ...card, subject: { ...subject, answered, answeredBy: by.from } };
     this.options.state.setCard(next);
     const questions = questionsOf(approval);
     if (answered.length >= questions.length) {
       const decision = { decision: "allow", updatedInput: answersOf(questions, answered) } as const;
-      // If the decision did not count, the last question stays open, unless it was decided elsewhere meanwhile.
-      if ((await this.#decide(approval, by, decision)) || this.#open(card.token) === undefined) return;
-      return this.options.state.setCard(card);
+      this.#deciding.add(card.token);
+      try {
+        // If the decision did not count, the last question stays open, unless it was decided elsewhere meanwhile.
+        if ((await this.#decide(approval, by, decision)) || this.#open(card.token) === undefined) return;
+        return this.options.state.setCard(card);
+      } finally {
+        this.#deciding.delete(card.token);
+      }
     }
     await this.#redraw(next, approval);
     await this.#board.say(by, "pressed");

@@ -1,4 +1,4 @@
-import type { Attachment } from "./messenger.js";
+import type { Attachment, Person } from "./messenger.js";
 
 /** A topic, a thread, or a reply chain. */
 export interface Conversation {
@@ -36,6 +36,8 @@ export interface Card {
         readonly approvalId: string;
         /** For questions: the answers so far, by question. */
         readonly answered?: readonly string[];
+        /** Who gave the last of them. */
+        readonly answeredBy?: Person;
         /** The ticked options of the open question. */
         readonly ticked?: readonly string[];
       }
