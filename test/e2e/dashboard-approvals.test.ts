@@ -26,7 +26,7 @@ describe("the dashboard's page of approvals", () => {
     gateway = await TestGateway.start(options());
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     await visited.go("approvals");
     await logInAt(visited);
     await page.getByRole("heading", { level: 1, name: "Approvals" }).waitFor();
@@ -55,6 +55,8 @@ describe("the dashboard's page of approvals", () => {
       "Publish it [[say I look first.]] [[read notes.txt]] [[bash git push --force origin main]]",
     );
     expect((await answer).body, "it is parked").to.have.property("pending_approval");
+    // An open page would ask meanwhile, and note in the console that nothing answers.
+    await page.goto("about:blank");
     await gateway.stop();
     await gateway.launch(options());
     await visited.go("overview");

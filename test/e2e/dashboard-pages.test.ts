@@ -28,7 +28,7 @@ describe("the dashboard's pages", () => {
     gateway = await startFilled(SHAPE, 1);
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
     await page.getByText("Share by model").waitFor();

@@ -15,7 +15,7 @@ describe("the dashboard's commands and shortcuts", () => {
     gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"], env: { IS_SANDBOX: "1" } });
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
     await heading("Overview").waitFor();
@@ -140,7 +140,7 @@ describe("the dashboard's commands and filters, with many keys", () => {
       env: { WRAPPER_KEYS: ids.map((id) => `${id}:${id === "admin" ? KEYS.admin : `sk-${id}`}`).join(",") },
     });
     visited = await visit(browser, gateway);
-    visited.page.setDefaultTimeout(20_000);
+    visited.page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
     await visited.page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();

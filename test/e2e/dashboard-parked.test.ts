@@ -27,7 +27,7 @@ describe("the dashboard's open pages, while turns park, go on and begin by thems
     });
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     await visited.go("requests");
     await logInAt(visited);
     await page.getByText("No requests yet.").waitFor();

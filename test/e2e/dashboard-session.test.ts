@@ -43,7 +43,7 @@ describe("the dashboard's page of a session", () => {
     gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"], env: { IS_SANDBOX: "1" } });
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
     await page.getByRole("heading", { name: "Overview" }).waitFor();

@@ -25,7 +25,7 @@ describe("the dashboard where no answers come", () => {
   beforeEach(async () => {
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
   });
   afterEach(async () => {
     await visited.close();

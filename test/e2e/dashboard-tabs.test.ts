@@ -18,7 +18,7 @@ describe("the dashboard in many tabs, over HTTP/1.1", () => {
     browser = await launchChromium();
     gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"] });
     context = await browser.newContext();
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(60_000);
   });
   after(async () => {
     await gateway.dispose();
