@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { TaskList } from "@claudeway/schemas";
 import { expect } from "chai";
 import type { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import type { RunningProxy } from "./proxy-kit.js";
-import { type Answer, ask, askHttp1, json, task } from "./proxy-requests.js";
+import { type Answer, ask, askHttp1, expectUnknown, json, task } from "./proxy-requests.js";
 
 /**
  * Restarts the gateway while clients send tasks through the proxy, one after another: no turn may be lost, and each answer
@@ -16,6 +17,8 @@ export async function restartUnder(
 ): Promise<void> {
   let stopped = false;
   const answers: Answer[] = [];
+  const tasks = async () => (await gateway.request<TaskList>("/tasks")).body.total;
+  const earlier = await tasks();
   const turn = task("[[slow 40]] [[words 10]]");
   const running = Array.from({ length: clients }, async (_, index) => {
     while (!stopped) {
@@ -35,6 +38,10 @@ export async function restartUnder(
   stopped = true;
   await Promise.all(running);
   for (const answer of answers) {
+    if (answer.status === 502) {
+      expectUnknown(answer);
+      continue;
+    }
     const body = json(answer, answer.status);
     if (answer.status === 200) expect(body, answer.text).to.include({ success: true, error: null });
     else {
@@ -43,6 +50,9 @@ export async function restartUnder(
       expect(Number(answer.headers["retry-after"]), answer.text).to.be.greaterThan(0);
     }
   }
+  // At the moment at which a port closes, the system resets a connection that was just made: a proxy can't know what was received.
+  expect(answers.filter(({ status }) => status === 502).length, "answers of 502").to.be.at.most(1);
+  expect((await tasks()) - earlier, "turns that began").to.equal(succeeded());
   expect(
     answers.some(({ status }) => status === 503),
     "somebody met the restart",
