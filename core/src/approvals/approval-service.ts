@@ -225,10 +225,10 @@ export class ApprovalService implements Approvals {
     return this.#end(id, "withdrawn");
   }
 
-  /** Withdraws all pending requests of a turn except these. */
+  /** Withdraws all pending requests of a turn, except for the calls with these `toolUseId`s. */
   async withdrawAll(turnId: string, except: ReadonlySet<string> = new Set()): Promise<void> {
-    for (const { id } of await this.parts.ledger.approvals.pending({ turnId }))
-      if (!except.has(id)) await this.withdraw(id);
+    for (const { id, toolUseId } of await this.parts.ledger.approvals.pending({ turnId }))
+      if (!except.has(toolUseId)) await this.withdraw(id);
   }
 
   /** Whether exactly this call, in this folder, was allowed for the rest of the session. */

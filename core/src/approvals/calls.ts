@@ -61,7 +61,7 @@ export class TurnCalls implements CallDecider {
   readonly #granted: GrantedCall[];
   /** `toolUseId`s of calls that a rule denied, or that someone other than the key must decide. */
   readonly #closed = new Set<string>();
-  /** Pending requests, each with the subagent that made the call. */
+  /** The calls that a person is or is about to be asked about, by `toolUseId`, each with the subagent that made it. */
   readonly #waiting = new Map<string, string | undefined>();
 
   constructor(private readonly options: TurnCallsOptions) {
@@ -78,7 +78,7 @@ export class TurnCalls implements CallDecider {
     return this.#closed;
   }
 
-  /** The ids of the pending requests for calls of these subagents. */
+  /** The `toolUseId`s of the calls of these subagents that a person is asked about. */
   askedBy(agents: readonly string[]): ReadonlySet<string> {
     const waiting = [...this.#waiting].filter(([, agent]) => agent !== undefined && agents.includes(agent));
     return new Set(waiting.map(([id]) => id));
@@ -164,7 +164,12 @@ export class TurnCalls implements CallDecider {
     const isTooLarge = JSON.stringify(call).length > MAX_CALL_CHARS;
     if (isTooLarge || !keyMayDecide(terms.deciders)) this.#closed.add(call.toolUseId);
     if (isTooLarge) return { answer: "deny", message: TOO_LARGE };
-    const { approval, settled } = await approvalService.ask(call, turn, terms);
+    // Before the request is there: the turn may end meanwhile, and withdraws all others.
+    this.#waiting.set(call.toolUseId, asked.agentId);
+    const { approval, settled } = await approvalService.ask(call, turn, terms).catch((error: unknown) => {
+      this.#waiting.delete(call.toolUseId);
+      throw error;
+    });
     const isAskMode = this.options.questionsWaitSecs === undefined;
     if (isAskMode) emit({ type: "permission_request", approval });
     if (approval.kind === "question") {
@@ -172,13 +177,12 @@ export class TurnCalls implements CallDecider {
       emit({ type: "question", data: { id, approval_id, questions: questionsOf(input) } });
     }
     slot.suspend();
-    this.#waiting.set(approval.id, asked.agentId);
     const outcome = await this.#wait(asked, approval, settled, terms)
       .catch(async (error: unknown) => {
         await slot.resume();
         throw error;
       })
-      .finally(() => this.#waiting.delete(approval.id));
+      .finally(() => this.#waiting.delete(call.toolUseId));
     if (outcome === "park") {
       this.#parking = approval;
       approvalService.stopWaiting(approval.id);

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Kernel } from "@claudeway/kernel";
 import { openAudit, openLedger } from "@claudeway/ledger-sqlite";
-import type { AuditLog, Engine, Ledger, Ownership } from "@claudeway/ports";
+import type { ApprovalMode, AuditLog, Engine, Ledger, Ownership } from "@claudeway/ports";
 import { AccountLimits } from "@claudeway/scheduling";
 import { pino } from "pino";
 import { ApprovalService } from "#core/approvals/approval-service.js";
@@ -29,6 +29,8 @@ export const PROMPT = {
 export class ServicesKit {
   /** Of the gateway that was started last. */
   kernel: Kernel | undefined;
+  /** Of the turns of all gateways. */
+  approvalMode: ApprovalMode = "bypass";
   readonly #closers: (() => Promise<void>)[] = [];
 
   private constructor(
@@ -67,7 +69,7 @@ export class ServicesKit {
           return account === undefined ? plan : { ...plan, account: account.name };
         },
         accounts: limits,
-        approvalMode: () => "bypass",
+        approvalMode: () => this.approvalMode,
         workdirs: workdirLimits(loaded, {}),
       },
       { kernel, engine, ledger, ownership, audit, approvalService, log },
