@@ -311,6 +311,31 @@ describe("the dashboard's page of a session", () => {
     await page.unroute("**/prompt");
   });
 
+  it("sends a prompt whose answer was lost again by itself, before what was typed meanwhile", async () => {
+    const { id } = await startSession(gateway);
+    await visited.go(`sessions/${id}`);
+    const box = page.getByLabel("Prompt, on behalf of the key bob");
+    let lost = 0;
+    await page.route("**/prompt", async (route) => {
+      if (lost++ > 0) return route.continue();
+      await route.fetch();
+      await box.fill("[[say second]]");
+      await route.abort();
+    });
+    await box.fill("[[say first]]");
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("alert").getByText("the gateway does not respond").waitFor();
+    expect(visited.trouble.splice(0)).to.have.length(1);
+    await page.getByRole("button", { name: "Send" }).click();
+    await eventually("both are sent", async () => (await box.inputValue()) === "" && lost === 3);
+    for (const [at, words] of ["first", "second"].entries())
+      await page.locator("article", { hasText: "completed" }).nth(at).getByText(`[[say ${words}]]`).waitFor();
+    const { body } = await gateway.request(`/session/${id}`, { key: KEYS.bob });
+    expect(body).to.include({ task_count: 2 });
+    expect(await page.getByText("Will be sent first:").count()).to.equal(0);
+    await page.unroute("**/prompt");
+  });
+
   it("sends images and text files with a prompt, and refuses other files", async () => {
     const { id } = await startSession(gateway);
     await visited.go(`sessions/${id}`);
