@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { readStat } from "#engine-claude/proc.js";
 import { cliProcesses } from "../../bench/probe.js";
 import { decide, newSession, onlyPending, prompt, read, startAsking } from "./approval-kit.js";
 import { Conversation } from "./conversation.js";
@@ -72,6 +73,8 @@ describe("live processes", () => {
     const isCli = (pid: number) => /^[^\0]*\/claude\0/.test(readProcess(pid, "cmdline"));
     const hung = (await gateway.children()).find(isCli) ?? 0;
     process.kill(hung, "SIGSTOP");
+    // On a busy machine, that takes a moment.
+    await eventually("it stands still", () => readStat(hung)?.stopped === true);
     const { body } = await talk.say("[[recall]]");
     expect(body.result).to.contain("1 earlier prompt");
     expect(await gateway.children()).not.to.include(hung);
