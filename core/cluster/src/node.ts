@@ -138,7 +138,7 @@ export class ClusterNode {
   async #tellDead(): Promise<void> {
     const { clock, timing } = this.options;
     await this.#look();
-    this.#tellDiffering("waiting until it beats, or is buried");
+    this.#logDiffering("waiting until it beats, or is buried");
     const seen = await this.#doubtful();
     for (let left = seen; left.length > 0 && areStill(left, seen); left = await this.#doubtful()) {
       await sleep(clock, timing.beat, this.#closed.signal);
@@ -146,7 +146,7 @@ export class ClusterNode {
     }
   }
 
-  #tellDiffering(next: string): void {
+  #logDiffering(next: string): void {
     for (const { node, parts } of differingNodes(this.#self, this.#peers))
       this.options.log.warn({ node, parts }, `a node has another configuration; ${next}`);
   }
@@ -265,7 +265,7 @@ export class ClusterNode {
     try {
       const nodes = await book.list();
       this.#peers = nodes;
-      if (--this.#looksLeft === 0) this.#tellDiffering("give it the same one, and reload it too");
+      if (--this.#looksLeft === 0) this.#logDiffering("give it the same one, and reload it too");
       const others = nodes.filter(
         ({ node, incarnation }) => node !== this.name || incarnation !== this.#term?.start.incarnation,
       );

@@ -94,7 +94,7 @@ function holder(dataDir: string): string {
   return pid === undefined ? "" : ` (pid ${pid})`;
 }
 
-/** The gateway that has this data folder, wherever its ledger is; undefined if there is none or it is unknown. */
+/** The process id of the gateway that uses this data folder, with any kind of ledger; undefined if none does, or it is unknown. */
 export function gatewayOf(dataDir: string): number | undefined {
   const pids = [ledgerHolder(dataDir), readPid(join(dataDir, GATEWAY_PID))];
   return pids.find((pid) => pid !== undefined && isAlive(pid));

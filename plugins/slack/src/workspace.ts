@@ -46,7 +46,7 @@ export class Workspace implements Messenger {
     return this.api.pausedMs;
   }
 
-  /** What is asked in a direct message is for nobody else. */
+  /** What is asked in a direct message must not be shown to others. */
   isClosed(key: string, error: unknown): boolean {
     return !key.startsWith("cD") && error instanceof MessengerFailure && CLOSED.test(error.message);
   }

@@ -105,7 +105,7 @@ describe("cards of denied calls", () => {
     expect(card.html.match(/in \//g)).to.have.length(1);
   });
 
-  it("offer no call that nobody may approve", async () => {
+  it("offer no call that can't be approved", async () => {
     const { api, turns } = await inTelegram();
     deny(denialsOf(2).map((one, n) => (n === 0 ? { ...one, approvable: false } : one)));
     const card = await eventually("a card", () => api.find("folder-1."));

@@ -5,7 +5,7 @@ const SALT = "key_mark_salt";
 
 /**
  * A mark of the admin key by which a page knows whether another one logs in. It is made with a secret that only the ledger
- * has, so that nobody can try keys against it.
+ * has, so that it can't be used to guess keys.
  */
 export async function keyMark(
   fingerprint: string | undefined,

@@ -84,7 +84,7 @@ export class EventHub {
     this.#watch(url);
   }
 
-  /** Connects anew if nothing comes: where a connection breaks without an end, as behind a router, nobody else notices. */
+  /** Connects anew if nothing comes: where a connection breaks without an end, as behind a router, the browser does not notice. */
   #watch(url: string): void {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => {

@@ -5,7 +5,7 @@ import type { LoginState, Me } from "./types.js";
 class Login {
   /** Undefined while unknown; null when not logged in. */
   me = $state.raw<Me | null | undefined>(undefined);
-  /** Whose pages are kept, with what was typed in them, when a login expires; nobody's after a logout. */
+  /** Whose pages are kept, with what was typed in them, when a login expires; undefined after a logout. */
   kept = $state.raw<Me | undefined>(undefined);
   /** Why the user must log in again. */
   reason = $state("");
