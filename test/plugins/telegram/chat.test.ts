@@ -178,6 +178,8 @@ describe("telegram's chat", () => {
     const first = bot.api.write("one");
     const answer = await bot.shows("you said: one");
     expect(answer.replyTo).to.equal(first);
+    // The bot knows the id of its message only after Telegram's answer, which may come after the message is shown.
+    await bot.stored("chain", 2);
     bot.api.write("two", { replyTo: answer.id });
     await bot.shows("you said: two");
     bot.api.write("three", { replyTo: first });

@@ -33,6 +33,7 @@ describe("telegram: a message whose handling fails", () => {
     const questions = [{ question: "Which port?", options: [{ label: "yes", description: "" }] }];
     bot.ask({ id: "q1", kind: "question", tool: "AskUserQuestion", sessionId, input: { questions } });
     const { id } = await bot.shows("Which port?");
+    await bot.stored("card", 1);
     left = times;
     bot.api.write("8080", { thread: 7, replyTo: id });
     await eventually("a failure", () => failures > 0);
