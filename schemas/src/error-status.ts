@@ -16,5 +16,6 @@ export const ERROR_STATUS = {
   TOO_MANY_REQUESTS: 429,
   HEADERS_TOO_LARGE: 431,
   INTERNAL_ERROR: 500,
+  BAD_GATEWAY: 502,
   UNAVAILABLE: 503,
 } as const satisfies Readonly<Record<ErrorCode, number>>;

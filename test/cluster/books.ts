@@ -78,7 +78,7 @@ function unbooked(
   });
 }
 
-/** What goes wrong in a cluster is expected: 503, or a turn that is lost, never a defect's status. */
+/** What goes wrong in a cluster is expected: 502, 503, or a turn that is lost, never a defect's status. */
 function odd(answers: readonly string[], { nodes }: Cluster): string[] {
   if (answers.length === 0) return [];
   const lines = nodes.flatMap(({ output }) => output.split("\n"));

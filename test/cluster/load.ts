@@ -97,7 +97,7 @@ export class Load {
     const key = KEY_IDS[this.#sessions.length % KEY_IDS.length] ?? "admin";
     const body = await eventually("a session", async () => {
       const { status, body } = await this.#ask(node, "/session/start", { key, body: {} });
-      if (status === 503) return sleep(100, undefined);
+      if (status === 503 || status === 502) return sleep(100, undefined);
       if (status !== 201 && status !== 200) throw new Error(`no session: ${status} ${JSON.stringify(body)}`);
       return body;
     });

@@ -997,6 +997,7 @@ export type ErrorCode =
   | "TOO_MANY_REQUESTS"
   | "HEADERS_TOO_LARGE"
   | "INTERNAL_ERROR"
+  | "BAD_GATEWAY"
   | "UNAVAILABLE";
 
 /**

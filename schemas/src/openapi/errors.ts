@@ -63,6 +63,10 @@ const DOCUMENTED: Readonly<
     when: "An internal error of the gateway or of a plugin. The log has the details under `id`.",
     example: "internal error; quote 9b2f5c0e-6a54-4b0e-8b39-64a1a1b0e0c7",
   },
+  BAD_GATEWAY: {
+    when: "In a cluster, or behind a proxy: a node that may have received the request gave no answer, so that a turn may have run. Without `Retry-After`; with the same `Idempotency-Key`, a repeat is safe.",
+    example: "the node b may have received the request, but did not answer: it may have been carried out",
+  },
   UNAVAILABLE: {
     when: "The queue is full, too many bodies are being read at once, the gateway is shutting down, or an interceptor plugin is being restarted.",
     example: "the gateway is shutting down",

@@ -89,7 +89,7 @@ function completeOperation(operation: Part, { mount, method, path }: Place): Par
     "UNAVAILABLE",
     "INTERNAL_ERROR",
     ...("requestBody" in operation
-      ? (["BAD_REQUEST", "PAYLOAD_TOO_LARGE", "TOO_MANY_REQUESTS"] as const)
+      ? (["BAD_REQUEST", "PAYLOAD_TOO_LARGE", "TOO_MANY_REQUESTS", "BAD_GATEWAY"] as const)
       : []),
     ...(mount.auth === "none"
       ? []

@@ -17,6 +17,7 @@ const KEYED = [
   "FORBIDDEN",
   "TOO_MANY_REQUESTS",
   "INTERNAL_ERROR",
+  "BAD_GATEWAY",
   "UNAVAILABLE",
   "refusal",
 ] as const;

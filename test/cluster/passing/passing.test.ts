@@ -383,14 +383,16 @@ describe("a request of a session that another node has", () => {
 
     it("is never sent a second time while its node lives", async () => {
       const response = await post(`/session/${id}`, { prompt: "x" });
-      expect(response.status).to.equal(503);
+      expect([response.status, response.headers.get("retry-after")]).to.deep.equal([502, null]);
+      expect(response.headers.get("x-should-retry")).to.equal("false");
+      expect(await response.json()).to.include({ code: "BAD_GATEWAY" });
       expect([owner.seen.length, other.seen.length, third.seen.length]).to.deep.equal([1, 0, 0]);
     });
 
     it("is never sent a second time if its node began it before it left", async () => {
       cluster.living = () => false;
       cluster.turns = { has: (turnId) => turnId === turnIds[0] };
-      expect((await post(`/session/${id}`, { prompt: "x" })).status).to.equal(503);
+      expect((await post(`/session/${id}`, { prompt: "x" })).status).to.equal(502);
       expect([turnIds.length, third.seen.length]).to.deep.equal([1, 0]);
     });
 
@@ -410,8 +412,20 @@ describe("a request of a session that another node has", () => {
 
     it("is not sent again if it is no prompt", async () => {
       cluster.living = () => false;
-      expect((await post(`/session/${id}/interrupt`, {})).status).to.equal(503);
+      expect((await post(`/session/${id}/interrupt`, {})).status).to.equal(502);
       expect(turnIds).to.deep.equal([undefined]);
+    });
+
+    it("may be sent again by its client if a repeat does nothing more", async () => {
+      const response = await send(`/session/${id}`, { method: "DELETE" });
+      expect(response.status).to.equal(503);
+      expect(response.headers.get("retry-after")).to.match(/^\d+$/);
+      expect(third.seen).to.have.lengthOf(0);
+    });
+
+    it("looks like an unknown one to another key", async () => {
+      cluster.alices.add(id);
+      expect((await post(`/session/${id}`, { prompt: "x" })).status).to.equal(404);
     });
   });
 

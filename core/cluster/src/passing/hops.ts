@@ -74,6 +74,19 @@ export function noAnswer({ node }: Pick<NodeAddress, "node">): NoAnswer {
   return new NoAnswer("UNAVAILABLE", `the node ${node} does not answer; try again`, AGAIN);
 }
 
+/**
+ * The same where a request may have begun a turn, which goes on or was paid for. Clients must not repeat it by themselves: those
+ * of OpenAI and Anthropic repeat a 502 without the header.
+ */
+export function mayHaveRun({ node }: Pick<NodeAddress, "node">): GatewayError {
+  return new GatewayError(
+    "BAD_GATEWAY",
+    `the node ${node} may have received the request, but did not answer: it may have been carried out. ` +
+      "Check GET /tasks or the messages of the session before you repeat it; with the same Idempotency-Key, a repeat is safe",
+    { headers: { "x-should-retry": "false" } },
+  );
+}
+
 /** The same where nothing can have reached the node. */
 export function notReached({ node }: Pick<NodeAddress, "node">): NotBegun {
   return new NotBegun("UNAVAILABLE", `the node ${node} does not answer; try again`, AGAIN);

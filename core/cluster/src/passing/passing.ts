@@ -135,7 +135,7 @@ export class Passing implements PassingOn {
   async #hideFromOthers({ request, caller }: Exchange, error: unknown): Promise<void> {
     const { method = "GET", url: target = "/" } = request;
     const need = sessionNeed(method, target);
-    const isAway = error instanceof GatewayError && error.code === "UNAVAILABLE";
+    const isAway = error instanceof GatewayError && ["UNAVAILABLE", "BAD_GATEWAY"].includes(error.code);
     if (isAway && need !== undefined && caller !== undefined) await this.#checkOwn(need.sessionId, caller);
   }
 

@@ -14,11 +14,14 @@ import { hasBody } from "./body.js";
 import { isPrompt } from "./destination.js";
 import { forward } from "./forward.js";
 import { type HeaderValues, passedHeaders } from "./headers.js";
-import { Hops, NoAnswer, notReached } from "./hops.js";
+import { Hops, mayHaveRun, NoAnswer, notReached } from "./hops.js";
 import type { LostAnswers } from "./lost-answers.js";
 import { orderPath, sendOrder } from "./orders.js";
 import { digestOf, PASSED, type Signer } from "./signature.js";
 import { joinSockets } from "./sockets.js";
+
+/** Methods whose repeats do nothing more (RFC 9110, section 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
 export interface SenderOptions {
   /** This start of this node, at the moment. */
@@ -36,7 +39,10 @@ export class Sender {
     private readonly options: SenderOptions,
   ) {}
 
-  /** Has a node answer a request. Rejects with NotBegun if it is certain that the node did nothing. */
+  /**
+   * Has a node answer a request. Rejects with NotBegun if it is certain that the node did nothing, and with BAD_GATEWAY if it
+   * may have begun what the request asks for.
+   */
   async passOn(exchange: Exchange, to: NodeAddress, body: Buffer | undefined): Promise<void> {
     const { request } = exchange;
     const { method = "GET", url: path = "/" } = request;
@@ -51,8 +57,10 @@ export class Sender {
     try {
       await forward(exchange, this.#hops.open(to, { method, path, headers }), to, body);
     } catch (error) {
-      const isLost = error instanceof NoAnswer && body !== undefined;
-      throw isLost && (await this.#changedNothing(method, turnId, to)) ? notReached(to) : error;
+      if (!(error instanceof NoAnswer)) throw error;
+      const changedNothing = await this.#changedNothing(method, turnId, to);
+      if (changedNothing && body !== undefined) throw notReached(to);
+      throw changedNothing || IDEMPOTENT.has(method) ? error : mayHaveRun(to);
     }
   }
 
