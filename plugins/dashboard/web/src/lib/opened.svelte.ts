@@ -3,4 +3,6 @@ export class Opened {
   open = $state(false);
   /** The whole text, if it was loaded. */
   all: string | undefined = $state.raw();
+  /** Why it could not be loaded; "" if it could, or was not asked for. */
+  error = $state("");
 }
