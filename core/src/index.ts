@@ -90,6 +90,7 @@ export {
   type EngineEvent,
   type Failure,
   type Frame,
+  type GrantedCall,
   type Histogram,
   type HistoryBlock,
   type HistoryMessage,

@@ -1,5 +1,14 @@
 import type { PageQuery } from "./page.js";
 
+/** A denied call that its key approved afterwards: the same tool with the same input in the same directory, once. */
+export interface GrantedCall {
+  readonly toolUseId: string;
+  readonly tool: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** The directory that the CLI's shell must be in, if that is not the turn's working directory. */
+  readonly cwd?: string | undefined;
+}
+
 /** A tool call that Claude is about to make. */
 export interface ToolCall {
   /** The CLI's id of the call; for a file that a prompt mentions, the turn's id. */

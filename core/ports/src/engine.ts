@@ -1,4 +1,5 @@
 import type { ClientCall, ContentBlock, EventKind, FailureCode, PermissionDenial } from "@claudeway/schemas";
+import type { GrantedCall } from "./approvals.js";
 import type { Conversations } from "./conversations.js";
 import type { EngineEvent, EventListener } from "./events.js";
 import type { SharedTranscripts, Transcripts } from "./transcripts.js";
@@ -39,15 +40,6 @@ export type StopReason =
   /** In a cluster: this node may not work any more. */
   | "fenced"
   | "budget";
-
-/** A denied call that its key approved afterwards: the same tool with the same input in the same directory, once. */
-export interface GrantedCall {
-  readonly toolUseId: string;
-  readonly tool: string;
-  readonly input: Readonly<Record<string, unknown>>;
-  /** The directory that the CLI's shell must be in, if that is not the turn's working directory. */
-  readonly cwd?: string | undefined;
-}
 
 /** A tool call that the CLI is about to make and asks the gateway about. */
 export interface AskedCall extends GrantedCall {

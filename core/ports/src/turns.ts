@@ -1,5 +1,5 @@
 import type { ContentBlock, EventKind, PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
-import type { Approval } from "./approvals.js";
+import type { Approval, GrantedCall } from "./approvals.js";
 import type { WorkEvent } from "./events.js";
 import type { PluginFields, TurnOptions } from "./options.js";
 
@@ -127,6 +127,8 @@ export interface KeptTurn {
   readonly plan: Omit<TurnPlan, "prompt" | "content">;
   /** The answer that its caller received when the turn parked. */
   readonly response: TurnResponse;
+  /** The calls that it was begun for and that have not run; undefined if there are none, or by an older version. */
+  readonly granted?: readonly GrantedCall[] | undefined;
   /** The state of its stream: the text so far, and the id of the last event. */
   readonly stream: { readonly text: string; readonly lastId: number };
   readonly ranMs: number;

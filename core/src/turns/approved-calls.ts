@@ -14,7 +14,7 @@ const ALLOW = { decision: "allow" } as const;
 
 /** Approvals of a session's calls by the clients of its key. */
 export class ApprovedCalls {
-  /** Denied calls whose approval is in progress: each may run once. */
+  /** Denied calls whose turn is about to start: each may run once. */
   readonly #approving = new Set<string>();
 
   constructor(
@@ -40,22 +40,19 @@ export class ApprovedCalls {
     if (waiting !== undefined) return waiting;
     const release = this.#reserve(sessionId, toolUseIds);
     try {
-      const turn = await start(await approvedCalls(this.parts.ledger, sessionId, toolUseIds));
-      void turn.ended.then(release);
-      return turn;
-    } catch (error) {
+      return await start(await approvedCalls(this.parts.ledger, sessionId, toolUseIds));
+    } finally {
       release();
-      throw error;
     }
   }
 
   /** Throws CONFLICT if one of the calls is already being approved. */
   #reserve(sessionId: string, toolUseIds: readonly string[]): () => void {
     const calls = toolUseIds.map((id) => `${sessionId} ${id}`);
-    const taken = calls.findIndex((call) => this.#approving.has(call));
-    if (taken !== -1) {
-      throw new GatewayError("CONFLICT", `tool_use_ids: ${toolUseIds[taken]} is already being approved`);
-    }
+    const begun = this.parts.turns.ofSession(sessionId).flatMap((turn) => turn.approved);
+    const taken = toolUseIds.find((id) => begun.includes(id) || this.#approving.has(`${sessionId} ${id}`));
+    if (taken !== undefined)
+      throw new GatewayError("CONFLICT", `tool_use_ids: ${taken} is already being approved`);
     for (const call of calls) this.#approving.add(call);
     return () => {
       for (const call of calls) this.#approving.delete(call);
@@ -154,7 +151,8 @@ async function decisionsOf(ledger: Ledger, sessionId: string, wanted: readonly s
   const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: TURNS_LOOKED_AT });
   let approvalLost = false;
   for (const { id, route, ended, parked } of turns) {
-    const { permission_denials: calls = [], approved = [] } = (await ledger.turns.response(id)) ?? {};
+    const response = parked?.response ?? (await ledger.turns.response(id));
+    const { permission_denials: calls = [], approved = [] } = response ?? {};
     // It is unknown which approved calls ran before the gateway was killed, so no earlier call may run a second time.
     if (approvalLost) for (const call of calls) ran.add(call.tool_use_id);
     approvalLost ||= ended?.end === "lost" && route === APPROVE_ROUTE;
@@ -162,9 +160,9 @@ async function decisionsOf(ledger: Ledger, sessionId: string, wanted: readonly s
       denied.set(tool_use_id, { toolUseId: tool_use_id, tool: tool_name, input: tool_input, cwd });
       if (approvable === false) closed.add(tool_use_id);
     }
-    // Decided, since it is not pending: its turn passes the decision on.
+    // Decided, since it is not pending: its turn passes the decision on. It also runs what it was begun for.
     if (parked?.toolUseId !== undefined) ran.add(parked.toolUseId);
-    for (const call of approved) if (call.ran) ran.add(call.tool_use_id);
+    for (const call of approved) if (call.ran || parked !== undefined) ran.add(call.tool_use_id);
     if (wanted.every((call) => denied.has(call))) break;
   }
   return { denied, ran, closed };

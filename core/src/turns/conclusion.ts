@@ -168,7 +168,7 @@ export class TurnConclusion {
     answer: (response: TurnResponse) => TurnResponse,
     onFailure: () => void = () => undefined,
   ): Promise<FinishedTurn> {
-    const { events, progress, recorder } = this.parts;
+    const { events, progress, recorder, request } = this.parts;
     await events.usageReported;
     try {
       const usage = await this.untilWritten(() => recorder.priced(result));
@@ -177,7 +177,8 @@ export class TurnConclusion {
       const last = partingEvents(outcome.response);
       const stream = { text: events.stream.text, lastId: events.stream.lastId + last.length };
       const timeLeftMs = progress.slot?.timeLeftMs ?? 0;
-      const parked = { ...waitsFor, ...toKeep(progress.plan, timeLeftMs, outcome), stream };
+      const granted = request.granted?.filter(({ toolUseId }) => !result.ran.includes(toolUseId));
+      const parked = { ...waitsFor, ...toKeep(progress.plan, timeLeftMs, outcome), granted, stream };
       await this.untilWritten(() => recorder.park({ parked, usage, model: outcome.model }));
       for (const event of last) events.emit(event);
       return { outcome: { ...outcome, end: "parked" }, error: undefined };

@@ -53,7 +53,7 @@ export interface TurnRequest {
   /** True for a one-shot task whose folder was made for it alone. */
   readonly ownsWorkdir?: boolean;
   /** Calls that may run although the approval mode denies them. */
-  readonly granted?: readonly GrantedCall[];
+  readonly granted?: readonly GrantedCall[] | undefined;
   /** Set for a parked turn that resumes. `plan` then has the time that is left, and an empty prompt: the CLI has it. */
   readonly continues?: ContinuedTurn;
   /** True: if the session's conversation is lost, start a new one under the same id. */

@@ -147,10 +147,8 @@ function toResponse(
     closed?.has(one.tool_use_id) === true ? { ...one, approvable: false } : one;
   const denials = [...deniedBefore(continues), ...(result?.denials ?? []).map(marked)];
   const ran = new Set(result?.ran);
-  const approved = [
-    ...(continues?.parked.response.approved ?? []),
-    ...granted.map(({ toolUseId }) => ({ tool_use_id: toolUseId, ran: ran.has(toolUseId) })),
-  ];
+  const approved = new Map(continues?.parked.response.approved?.map((call) => [call.tool_use_id, call]));
+  for (const { toolUseId: id } of granted) approved.set(id, { tool_use_id: id, ran: ran.has(id) });
   // The CLI takes structured output from a call of the model.
   const stop = result?.structuredOutput === undefined ? result?.stopReason : "end_turn";
   return {
@@ -167,7 +165,7 @@ function toResponse(
     // Absent where it ended its turn by itself: an answer without options stays as it always was.
     ...(ending.end === "completed" && stop !== undefined && stop !== "end_turn" && { stop_reason: stop }),
     ...(denials.length > 0 ? { permission_denials: denials } : {}),
-    ...(approved.length > 0 && { approved }),
+    ...(approved.size > 0 && { approved: [...approved.values()] }),
     ...(usage.estimated ? { cost_estimated: true } : {}),
     ...(workdirRecreated ? { workdir_recreated: true } : {}),
     ...(lost.length > 0 && { background_lost: [...lost] }),

@@ -93,6 +93,7 @@ export class Resumption {
       info: { id, sessionId, kind, keyId, origin, createdAt, metadata },
       plan: { ...parked.plan, prompt: "" },
       route,
+      granted: parked.granted,
       continues: { parked, approval, usage },
     });
   }

@@ -91,6 +91,13 @@ export class Turn {
     return this.request.continues !== undefined;
   }
 
+  /** The ids of the denied calls that it was begun for, as approved since. */
+  get approved(): readonly string[] {
+    const { granted = [], continues } = this.request;
+    const before = continues?.parked.response.approved ?? [];
+    return [...granted.map(({ toolUseId }) => toolUseId), ...before.map(({ tool_use_id: id }) => id)];
+  }
+
   /** Ends the turn; the first reason counts. With a refusal, the caller gets that. */
   stop(reason: StopReason, refusal?: Refusal): void {
     if (this.#progress.stopped === undefined) this.#progress.refusal = refusal;
