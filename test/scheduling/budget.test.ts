@@ -7,17 +7,25 @@ const usage = (model: string, output: number, costUsd: number | null = null) => 
   return { tokens, costUsd, estimated: true, byModel: { [model]: { tokens, costUsd } } };
 };
 
+interface Terms {
+  readonly limitUsd: number;
+  readonly reservations: number[];
+  /** What the turn had used before it waited. */
+  readonly before: ReturnType<typeof usage>;
+}
+
 describe("the watch on a turn's budget", () => {
   /** Whether the usages go over a budget of a dollar; `learned`: USD for a token. */
   async function exceeds(
     usages: ReturnType<typeof usage>[],
     learned: number | null = null,
-    { limitUsd = 1, reservations = [] }: { limitUsd?: number | undefined; reservations?: number[] } = {},
+    { limitUsd = 1, reservations = [], before }: Partial<Terms> = {},
   ): Promise<number> {
     let times = 0;
     const watch = new BudgetWatch({
       turnId: "t",
       limitUsd,
+      before,
       quota: {
         reservedUsd: async () => reservations[0],
         extend: async () => {
@@ -59,6 +67,17 @@ describe("the watch on a turn's budget", () => {
     expect(await exceeds(dollars(0, 0.01), null, reserved(0))).to.equal(1);
     expect(await exceeds(dollars(1.1), null, { limitUsd: 1, reservations: [9] })).to.equal(1);
     expect(await exceeds(dollars(5), null, reserved())).to.equal(0);
+  });
+
+  it("counts what was used before the turn waited, of which not all needs to have a price", async () => {
+    const priced = usage("sonnet", 1, 0.9);
+    const before = {
+      ...priced,
+      costUsd: null,
+      byModel: { ...priced.byModel, ...usage("haiku", 1000).byModel },
+    };
+    expect(await exceeds([usage("sonnet", 1, 0.09)], null, { before })).to.equal(0);
+    expect(await exceeds([usage("sonnet", 1, 0.096)], null, { before })).to.equal(1);
   });
 
   it("counts what is priced already as it is", async () => {

@@ -35,6 +35,8 @@ export class BudgetWatch {
       readonly turnId: string;
       /** Of the turn's own; undefined if it has none. */
       readonly limitUsd: number | undefined;
+      /** What it had used before it was parked, which counts towards its own budget only. */
+      readonly before: TurnUsage | undefined;
       readonly quota: Pick<QuotaBook, "reservedUsd" | "extend">;
       readonly prices: Pick<PriceBook, "estimateCost">;
       readonly exceeded: () => void;
@@ -54,9 +56,10 @@ export class BudgetWatch {
   }
 
   async #check(): Promise<void> {
-    const { limitUsd = Number.POSITIVE_INFINITY, turnId, quota, exceeded, failed } = this.options;
+    const { turnId, quota, exceeded, failed } = this.options;
     this.#checking = true;
     try {
+      const limitUsd = await this.#leftUsd();
       while (this.#latest !== undefined) {
         const usage = this.#latest;
         this.#latest = undefined;
@@ -77,6 +80,13 @@ export class BudgetWatch {
     } finally {
       this.#checking = false;
     }
+  }
+
+  /** What is left of the turn's own budget since it was parked, if it was. */
+  async #leftUsd(): Promise<number> {
+    const { limitUsd, before } = this.options;
+    if (limitUsd === undefined) return Number.POSITIVE_INFINITY;
+    return before === undefined ? limitUsd : limitUsd - (await this.#costOf(before));
   }
 
   async #costOf({ byModel }: TurnUsage): Promise<number> {

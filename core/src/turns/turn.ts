@@ -239,10 +239,10 @@ export class Turn {
   #watchBudget(limitUsd: number | undefined): BudgetWatch {
     const { records, log } = this.context;
     const { prices, quota } = records.ledger;
-    const spentUsd = this.request.continues?.usage.costUsd ?? 0;
     return new BudgetWatch({
       turnId: this.info.id,
-      limitUsd: limitUsd === undefined ? undefined : limitUsd - spentUsd,
+      limitUsd,
+      before: this.request.continues?.usage,
       prices,
       quota,
       exceeded: () => this.stop("budget"),
