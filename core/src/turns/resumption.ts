@@ -46,8 +46,9 @@ export class Resumption {
     if (closing.aborted || ownership.fenced.aborted || turns.get(turnId) !== undefined) return;
     try {
       const turn = await parked.get(turnId);
-      // The node that has the session resumes the turn, or the one that claims it next.
-      if (turn === undefined || (await ownership.claim(turn.sessionId)).at !== "here") return;
+      // The node that has the session resumes the turn, or the one that claims it next: it keeps no place here.
+      if (turn === undefined || (await ownership.claim(turn.sessionId)).at !== "here")
+        return limitWaits.release(turnId);
       if (isForLimit(turn)) limitWaits.add(turn);
       else await this.#goOnAfterDecision(turn);
     } catch (error) {

@@ -1,10 +1,11 @@
+import { randomUUID } from "node:crypto";
 import type { TurnUsage } from "@claudeway/ports";
 import { expect } from "chai";
-import { ONE_NODE } from "#core/one-node.js";
 import type { Services } from "#core/services.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { eventually } from "../../e2e/poll.js";
 import { newTurn, parkedForLimit, tokens, usageOf } from "../../ledger/fixture.js";
+import { BookOwnership } from "./book-ownership.js";
 import { newSessionOf, ServicesKit } from "./services-kit.js";
 
 /** Uses 0.2 USD, and then waits until it is stopped. */
@@ -18,10 +19,12 @@ class SpendingEngine extends ScriptedEngine {
 
 describe("a turn that is parked for a usage limit", () => {
   let kit: ServicesKit;
+  let one: BookOwnership;
   let services: Services;
   beforeEach(async () => {
     kit = await ServicesKit.open();
-    services = await kit.start(ONE_NODE, new SpendingEngine());
+    one = await BookOwnership.join(kit.ledger.nodes, "one");
+    services = await kit.start(one, new SpendingEngine(), [], { engine: { max_limit_waits_per_key: 1 } });
   });
   afterEach(() => kit.close());
 
@@ -38,6 +41,18 @@ describe("a turn that is parked for a usage limit", () => {
     await services.resumption.goOn(turn.id);
     return turn;
   }
+
+  it("gives its place back at a node that its session has left", async () => {
+    const { sessionId } = await parked(usageOf("sonnet", tokens(1, 1), 0.1));
+    const other = { id: randomUUID(), keyId: "admin" };
+    expect(services.limitWaits.reserve(other)).to.equal(false);
+    const claim = one.held(sessionId);
+    if (claim === undefined) throw new Error("the node does not have the session");
+    await one.release(claim);
+    const two = await BookOwnership.join(kit.ledger.nodes, "two");
+    expect((await two.claim(sessionId)).at).to.equal("here");
+    await eventually("its place is free", () => services.limitWaits.reserve(other));
+  });
 
   it("goes on with what is left of its budget, also if a part of what it has used has no price", async () => {
     const priced = usageOf("sonnet", tokens(1, 1), 0.9);
