@@ -46,6 +46,23 @@ export function idempotencyContract(
       expect(await ledger.idempotency.claim(claim({ turnId: "t2", bodyHash: "h2" }))).to.equal("conflict");
     });
 
+    it("gives the claimant its own key once more, if it does not begin the turn and never has", async () => {
+      const never = () => false;
+      const node = { node: "one", url: "http://one", configDigest: "", version: "1" };
+      const { afterCrash: _, ...start } = await ledger.nodes.join(node);
+      for (const by of [undefined, start]) {
+        const [first, next] = [`first of ${by?.node}`, `next of ${by?.node}`];
+        const of = (turnId: string) => claim({ idempotencyKey: `${by?.node}`, turnId });
+        await ledger.idempotency.claim(of(first), by);
+        expect(await ledger.idempotency.claim(of(next), by, (id) => id === first)).to.include({
+          turnId: first,
+        });
+        expect(await ledger.idempotency.claim(of(next), by, never)).to.equal("new");
+        await begin(next);
+        expect(await ledger.idempotency.claim(of(first), by, never)).to.include({ turnId: next });
+      }
+    });
+
     it("distinguishes keys, routes and idempotency keys", async () => {
       for (const other of [{}, { keyId: "admin" }, { route: "POST /session/1" }, { idempotencyKey: "two" }]) {
         expect(await ledger.idempotency.claim(claim(other))).to.equal("new");

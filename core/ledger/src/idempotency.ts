@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   type ClaimedTurn,
   type IdempotencyBook,
@@ -16,19 +17,21 @@ const KEY = "key_id = ? AND route = ? AND idempotency_key = ?";
 const BEGUN = "EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id)";
 /** A turn whose end can't be recorded may have cost something. */
 const REFUSED = `NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id AND "end" IS DISTINCT FROM 'refused')`;
+const HAS_BEGUN = "(SELECT count(*) FROM turns WHERE turns.id = idempotency.turn_id)";
 const WAS_REFUSED = `(SELECT count(*) FROM turns WHERE turns.id = idempotency.turn_id AND "end" = 'refused')`;
 const CLAIMANT_LIVES = lives("idempotency.node", "idempotency.incarnation");
 
 type Claimed = Awaited<ReturnType<IdempotencyBook["claim"]>>;
+type Begins = (turnId: string) => boolean;
 
 export class IdempotencyTable {
   constructor(private readonly sql: Sql) {}
 
-  claim(claim: IdempotencyClaim, by?: NodeStart): Work<Claimed> {
-    return this.sql.transaction(this.#claim(claim, by));
+  claim(claim: IdempotencyClaim, by?: NodeStart, begins: Begins = () => true): Work<Claimed> {
+    return this.sql.transaction(this.#claim(claim, by, begins));
   }
 
-  *#claim(claim: IdempotencyClaim, by: NodeStart | undefined): Work<Claimed> {
+  *#claim(claim: IdempotencyClaim, by: NodeStart | undefined, begins: Begins): Work<Claimed> {
     const { keyId, route, idempotencyKey, bodyHash, turnId } = claim;
     const { now } = this.sql.dialect;
     yield* this.sql.run(`DELETE FROM idempotency WHERE at <= ${now} - ${KEPT_MS}`);
@@ -41,12 +44,12 @@ export class IdempotencyTable {
         ...key,
       );
     const known = yield* this.sql.one(
-      `SELECT body_hash, turn_id, node, incarnation, ${WAS_REFUSED} AS was_refused
+      `SELECT body_hash, turn_id, node, incarnation, ${WAS_REFUSED} AS was_refused, ${HAS_BEGUN} AS has_begun
        FROM idempotency WHERE ${KEY}`,
       ...key,
     );
-    // Its gateway ended, or the ledger failed, before the key of a refused turn was released.
-    const isFree = known !== undefined && integer(known, "was_refused") === 1;
+    // Its gateway ended, or the ledger failed, before the key of a turn that was refused, or never began, was released.
+    const isFree = known !== undefined && (integer(known, "was_refused") === 1 || wasLeft(known, by, begins));
     if (isFree) yield* this.sql.run(`DELETE FROM idempotency WHERE ${KEY}`, ...key);
     else if (known !== undefined)
       return text(known, "body_hash") === bodyHash ? claimedTurn(known) : "conflict";
@@ -113,6 +116,13 @@ export function* holdKey(sql: Sql, claim: IdempotencyClaim): Work<void> {
 
 function lockOf({ keyId, route, idempotencyKey }: IdempotencyClaim): string {
   return JSON.stringify(["idempotency", keyId, route, idempotencyKey]);
+}
+
+/** Whether the claimant itself knows nothing of the turn of its claim, which never began. */
+function wasLeft(row: Row, by: NodeStart | undefined, begins: Begins): boolean {
+  const claimed = claimedTurn(row);
+  const isOwn = isDeepStrictEqual(claimed.by, by);
+  return isOwn && integer(row, "has_begun") === 0 && !begins(claimed.turnId);
 }
 
 function claimedTurn(row: Row): ClaimedTurn {

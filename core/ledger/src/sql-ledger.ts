@@ -124,7 +124,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       },
     },
     idempotency: {
-      claim: performed((claim, by) => idempotency.claim(claim, by)),
+      claim: performed((claim, by, begins) => idempotency.claim(claim, by, begins)),
       release: performed((claim) => idempotency.release(claim)),
       redirect: performed((claim, turnId) => idempotency.redirect(claim, turnId)),
     },

@@ -446,8 +446,14 @@ export interface IdempotencyBook {
    * was used with another body. A claim whose turn never began because the gateway was killed is dropped.
    *
    * @param by in a cluster: the start of the node that will begin the turn
+   * @param begins whether the caller runs this turn, or is about to begin it. Its own claims are dropped if it does not, and their
+   * turn never began: it could not give them back
    */
-  claim(claim: IdempotencyClaim, by?: NodeStart): Promise<"new" | "conflict" | ClaimedTurn>;
+  claim(
+    claim: IdempotencyClaim,
+    by?: NodeStart,
+    begins?: (turnId: string) => boolean,
+  ): Promise<"new" | "conflict" | ClaimedTurn>;
   /** Gives back a claim whose turn was never begun, for example because the queue was full. */
   release(claim: IdempotencyClaim): Promise<void>;
   /** Points the claim at another turn that the request turned out to belong to: repeats are answered with that turn. */

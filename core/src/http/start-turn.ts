@@ -26,8 +26,8 @@ export interface StartOptions {
 
 /** Starts the turns of requests. A request with a used `Idempotency-Key` joins its existing turn. */
 export class TurnStarter {
-  /** Turns that are claimed but have not begun: a second request must wait to join them. */
-  readonly #beginning = new Map<string, Promise<TurnView>>();
+  /** Turns of keys that have not begun or not ended: a second request joins them. */
+  readonly #claimed = new Map<string, Promise<TurnView>>();
 
   constructor(
     private readonly records: Pick<Records, "ledger" | "ownership"> & {
@@ -56,12 +56,12 @@ export class TurnStarter {
     const request = { keyId, route: routeOf(ctx), idempotencyKey, body: ctx.request.rawBody ?? "" };
     const arrival = arrive?.();
     try {
-      const claimed = await claimTurn(this.records, request, turnId);
+      const claimed = await claimTurn(this.records, request, turnId, (id) => this.#claimed.has(id));
       if ("claim" in claimed)
         return { view: await this.#beginClaimed(claimed.claim, (id) => begin(id, arrival)), detach: true };
       // The request that claimed it may have arrived later, and wait for this one.
       arrival?.leave();
-      const view = (await this.#beginning.get(claimed.turnId)) ?? (await this.#find(keyId, claimed));
+      const view = (await this.#claimed.get(claimed.turnId)) ?? (await this.#find(keyId, claimed));
       return { view, detach: true };
     } finally {
       arrival?.leave();
@@ -86,22 +86,23 @@ export class TurnStarter {
       // A decision on a call of a waiting turn resumes that turn; no new one begins.
       if (turn.info.id !== claim.turnId) await this.records.ledger.idempotency.redirect(claim, turn.info.id);
       // A refused turn has no cost, so the same request may be retried.
-      void turn.ended.then(({ outcome }) => (outcome.end === "refused" ? this.#release(claim) : undefined));
+      void turn.ended.then(({ outcome }) => this.#forget(claim, outcome.end === "refused"));
       return this.views.follow(turn);
     });
-    this.#beginning.set(claim.turnId, beginning);
+    this.#claimed.set(claim.turnId, beginning);
     try {
       return await beginning;
     } catch (error) {
-      await this.#release(claim);
+      await this.#forget(claim, true);
       throw error;
     } finally {
-      this.#beginning.delete(claim.turnId);
       this.records.keys.delete(claim.turnId);
     }
   }
 
-  async #release(claim: IdempotencyClaim): Promise<void> {
+  async #forget(claim: IdempotencyClaim, isFree: boolean): Promise<void> {
+    this.#claimed.delete(claim.turnId);
+    if (!isFree) return;
     await this.records.ledger.idempotency.release(claim).catch((error: unknown) => {
       this.log.error({ err: error, turn_id: claim.turnId }, "an idempotency key could not be released");
     });

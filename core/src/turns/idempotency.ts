@@ -14,17 +14,17 @@ export interface KeyedRequest {
 
 /**
  * Claims the key for a new turn. Resolves to the claim, or to the id of the turn that the same request began within
- * the last 24 h. Throws CONFLICT if the key was used with another body.
+ * the last 24 h. Throws CONFLICT if the key was used with another body. `begins`: see `IdempotencyBook`.
  */
 export async function claimTurn(
   { ledger, ownership }: Pick<Records, "ledger" | "ownership">,
   request: KeyedRequest,
   turnId: string,
+  begins: (turnId: string) => boolean,
 ): Promise<{ readonly claim: IdempotencyClaim } | ClaimedTurn> {
   const { body, ...rest } = request;
-  const bodyHash = hash("sha256", body);
-  const claim = { ...rest, bodyHash, turnId };
-  const claimed = await ledger.idempotency.claim(claim, ownership.owner?.owner);
+  const claim = { ...rest, bodyHash: hash("sha256", body), turnId };
+  const claimed = await ledger.idempotency.claim(claim, ownership.owner?.owner, begins);
   if (claimed === "conflict") {
     throw new GatewayError("CONFLICT", "this Idempotency-Key was used with another body");
   }
