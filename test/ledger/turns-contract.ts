@@ -223,6 +223,18 @@ export function turnContract(openLedger: OpenLedger): void {
       expect(await ledger.totals.overview()).to.deep.include({ costUsd: 1, tokens: tokens(6, 8) });
     });
 
+    it("ends once, and its gateway knows its own end again, which may have written it unheard", async () => {
+      const turn = newTurn(session);
+      await ledger.turns.begin(turn, { epoch: 0 });
+      const ended = outcome(turn, usageOf("m", tokens(1), 0.1));
+      expect(await ledger.turns.end(turn.id, ended, { at: NOON })).to.equal(true);
+      expect(await ledger.turns.end(turn.id, ended, { at: NOON })).to.equal(true);
+      expect(await ledger.turns.end(turn.id, ended, { at: LATER })).to.equal(false);
+      const other = { ...ended, response: { ...ended.response, result: "another" } };
+      expect(await ledger.turns.end(turn.id, other, { at: NOON })).to.equal(false);
+      expect((await ledger.totals.overview()).requests).to.equal(1);
+    });
+
     it("begins once, though its gateway records the beginning of what the CLI began by itself again", async () => {
       const turn = newTurn(session, { origin: "background", metadata: { a: "b" } });
       await ledger.turns.begin(turn, { epoch: 0 });

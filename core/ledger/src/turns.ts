@@ -149,7 +149,8 @@ export class TurnTable {
   *#end(turnId: string, outcome: TurnOutcome, ending: TurnEnding, check = checkEpoch): Work<boolean> {
     const turn = yield* this.#lock(turnId);
     if (turn === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
-    if (hasEnded(turn)) return false;
+    // Its answer was lost on the way.
+    if (hasEnded(turn)) return yield* this.#isEnd(turn, outcome, ending);
     check(turn);
     // A result confirms that the CLI received the decision on the call that it kept; otherwise that is unknown.
     if (outcome.exitCode === 0 && turn["parked"] === null) yield* this.#heardOfAll(turnId);
@@ -157,6 +158,17 @@ export class TurnTable {
     if (ending.process !== undefined)
       yield* this.sql.run(`UPDATE turns SET ${PROCESS} WHERE id = ?`, ...placeOf(ending.process), turnId);
     return true;
+  }
+
+  /** Whether this is the end that was recorded. */
+  *#isEnd(turn: Row, { end, response }: TurnOutcome, { at }: TurnEnding): Work<boolean> {
+    if (text(turn, "end") !== end) return false;
+    const recorded = yield* this.sql.one(
+      "SELECT r.json, t.ended_at FROM turn_responses r JOIN turns t ON t.seq = r.turn_seq WHERE t.seq = ?",
+      integer(turn, "seq"),
+    );
+    if (recorded === undefined || integer(recorded, "ended_at") !== toMs(at)) return false;
+    return text(recorded, "json") === JSON.stringify(response);
   }
 
   markLost(turnId: string, loss: TurnLoss): Work<TurnRecord | undefined> {

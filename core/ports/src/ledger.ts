@@ -314,7 +314,8 @@ export interface TurnBook {
   recordUsage(turnId: string, usage: TurnUsage, child?: ChildNote): Promise<void>;
   /**
    * Records a turn's end, its answer, all totals and the session's CLI totals in one transaction. The first end counts:
-   * false means that the turn had ended before and nothing was changed. Rejects if the turn does not exist.
+   * false means that the turn had ended before and nothing was changed. The same end once more, with its time, is true again:
+   * its answer may have been lost. Rejects if the turn does not exist.
    */
   end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): Promise<boolean>;
   /**

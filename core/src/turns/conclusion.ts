@@ -53,9 +53,13 @@ export class TurnConclusion {
 
   /** Answers a turn that is not in the ledger, and so has no end to record. */
   #refuse(thrown: unknown): FinishedTurn {
+    const { context, recorder } = this.parts;
     const { error, message } = this.endingAfter(thrown);
     const outcome = this.#outcomeOf({ end: "refused", message, error }, undefined, NO_USAGE);
     this.parts.events.emit({ type: "done", response: outcome.response });
+    // It is there, and would stay open, if only the ledger's answer was lost.
+    if (thrown instanceof LedgerError)
+      untilWritten(() => recorder.end(outcome), context.closing, context.log).catch(() => undefined);
     return { outcome, error };
   }
 
@@ -103,7 +107,7 @@ export class TurnConclusion {
   async #record(ending: Ending, result: EngineResult | undefined): Promise<RecordedTurn> {
     const { context, progress, recorder, request } = this.parts;
     try {
-      return await this.untilWritten(async () => {
+      const { ours, priced, lost } = await this.untilWritten(async () => {
         if (progress.calls !== undefined) {
           // Requests of subagents that keep running in the background stay pending.
           const waiting = progress.calls.askedBy(result?.agents ?? []);
@@ -111,11 +115,12 @@ export class TurnConclusion {
         }
         const priced = await recorder.priced(result ?? { usage: NO_USAGE });
         const lost = await this.#lostBefore(result);
-        const ours = this.#outcomeOf(ending, result, priced, lost);
-        const outcome = await recorder.end(ours, request.continues && priced);
-        recorder.reportedLost(lost);
-        return { outcome, error: outcome === ours ? ending.error : undefined };
+        return { ours: this.#outcomeOf(ending, result, priced, lost), priced, lost };
       });
+      // The same end at each try, so that it is known again if only the ledger's answer was lost.
+      const outcome = await this.untilWritten(() => recorder.end(ours, request.continues && priced));
+      recorder.reportedLost(lost);
+      return { outcome, error: outcome === ours ? ending.error : undefined };
     } catch (error) {
       // An answer that could not be recorded is not sent: clients rely on every answer being in the ledger.
       const ending = endingOfError(error, undefined) ?? this.#defect(error);

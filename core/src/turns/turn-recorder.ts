@@ -26,6 +26,8 @@ export class TurnRecorder {
   /** Under which the session is written; taken when the turn begins. */
   #claim: Epoch = { epoch: 0 };
   #ended = false;
+  /** The same at each try, by which the ledger knows a try whose answer was lost. */
+  #endedAt: string | undefined;
   #unparked = false;
   /** What is noted of the running turn and not written yet. */
   #process: ChildNote | undefined;
@@ -141,7 +143,8 @@ export class TurnRecorder {
    * @returns the recorded outcome: an earlier one if the turn had ended before
    */
   async end(outcome: TurnOutcome, sinceParked?: TurnUsage): Promise<TurnOutcome> {
-    const at = new Date().toISOString();
+    this.#endedAt ??= new Date().toISOString();
+    const at = this.#endedAt;
     const ending = { at, cliTotals: this.#totals, model: this.#model, sinceParked, process: this.#process };
     this.#usage = undefined;
     const isFirst = await this.records.ledger.turns.end(this.turn.info.id, outcome, ending);
