@@ -50,7 +50,9 @@ export class ApprovalService implements Approvals {
   readonly #waiting = new Map<string, (approval: Approval) => void>();
   readonly #settled = new Set<(approval: Approval) => void>();
   readonly #expiry: Expiry;
-  readonly #elsewhere: Polling | undefined;
+  /** Requests that could not be settled: the ledger may have recorded it nevertheless, and only its answer been lost. */
+  readonly #unsure = new Set<string>();
+  readonly #unheard: Polling;
 
   constructor(private readonly parts: ApprovalServiceParts) {
     const { ledger, log, shared = false } = parts;
@@ -60,12 +62,10 @@ export class ApprovalService implements Approvals {
       everyMs: shared ? SWEEP_MS : undefined,
       log,
     });
-    if (!shared) return;
-    this.#elsewhere = new Polling({
+    this.#unheard = new Polling({
       everyMs: LOOK_MS,
-      look: () => this.#hearElsewhere(),
-      failed: (error) =>
-        log.error({ err: error }, "decisions of other gateways could not be read; trying again"),
+      look: () => this.#hear(),
+      failed: (error) => log.error({ err: error }, "decisions could not be read; trying again"),
     });
   }
 
@@ -81,11 +81,15 @@ export class ApprovalService implements Approvals {
   }
 
   /** Hands on what another gateway has settled, and announced there. True while something waits. */
-  async #hearElsewhere(): Promise<boolean> {
-    const all = await Promise.all([...this.#waiting.keys()].map((id) => this.get(id)));
-    for (const approval of all)
-      if (approval !== undefined && approval.status !== "pending") this.#hand(approval);
-    return this.#waiting.size > 0;
+  async #hear(): Promise<boolean> {
+    const ids = new Set([...this.#waiting.keys(), ...this.#unsure]);
+    for (const approval of await Promise.all([...ids].map((id) => this.get(id)))) {
+      const isUnsure = this.#unsure.delete(approval?.id ?? "");
+      if (approval === undefined || approval.status === "pending") continue;
+      if (isUnsure) this.#announce(approval);
+      else this.#hand(approval);
+    }
+    return this.#waiting.size + this.#unsure.size > 0;
   }
 
   /** Calls the listener with every request that is settled, after the ledger has recorded it. */
@@ -95,7 +99,7 @@ export class ApprovalService implements Approvals {
 
   close(): void {
     this.#expiry.close();
-    this.#elsewhere?.close();
+    this.#unheard.close();
   }
 
   /** Records a request for a decision on a call and announces it. `settled` resolves once it is no longer pending. */
@@ -130,7 +134,7 @@ export class ApprovalService implements Approvals {
       this.#waiting.delete(approval.id);
       throw error;
     }
-    this.#elsewhere?.begin();
+    if (this.parts.shared === true) this.#unheard.begin();
     await this.#expiry.schedule();
     this.parts.kernel.notify("approvalRequested", approval);
     return { approval, settled };
@@ -292,16 +296,19 @@ export class ApprovalService implements Approvals {
   }
 
   /** Undefined if the request was settled before. */
-  async #settle(
-    id: string,
-    status: "allowed" | "denied" | "expired" | "withdrawn",
-    record?: DecisionRecord,
-  ): Promise<Approval | undefined> {
-    if (!(await this.parts.ledger.approvals.settle(id, status, record))) return undefined;
-    return this.get(id);
+  async #settle(...settling: Parameters<Ledger["approvals"]["settle"]>): Promise<Approval | undefined> {
+    const [id] = settling;
+    try {
+      return (await this.parts.ledger.approvals.settle(...settling)) ? await this.get(id) : undefined;
+    } catch (error) {
+      this.#unsure.add(id);
+      this.#unheard.begin();
+      throw error;
+    }
   }
 
   #announce(approval: Approval): void {
+    this.#unsure.delete(approval.id);
     this.parts.audit.approval(decisionLine(approval, new Date().toISOString()));
     this.#hand(approval);
     this.parts.kernel.notify("approvalDecided", approval);

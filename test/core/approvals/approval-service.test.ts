@@ -6,6 +6,7 @@ import {
   type Decider,
   GatewayError,
   type Ledger,
+  LedgerError,
 } from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
@@ -13,6 +14,7 @@ import { ApprovalService } from "#core/approvals/approval-service.js";
 import { LinkSigner } from "#core/approvals/links.js";
 import { fileSecrets } from "#core/one-node.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
+import { eventually } from "../../e2e/poll.js";
 import { createKernel, plugin } from "../../kernel/kit.js";
 import { newFolder, newSession, newTurn, rejection, removeFolders } from "../../ledger/fixture.js";
 
@@ -180,6 +182,53 @@ describe("the approval service", () => {
       "CONFLICT",
     );
     expect((await approvalService.get(approval.id))?.status).to.equal("expired");
+  });
+
+  for (const lost of ["settle", "get"] as const)
+    it(`tells everyone of what it settled once the ledger answers again (${lost})`, async () => {
+      const { approval, settled } = await ask();
+      const { approvals } = ledger;
+      const { settle, get } = approvals;
+      const away = () => Promise.reject(new LedgerError("ledger: away", {}, true));
+      approvals.settle = async (...settling) => {
+        const isFirst = await settle(...settling);
+        approvals.settle = settle;
+        if (lost === "settle") return away();
+        approvals.get = () => {
+          approvals.get = get;
+          return away();
+        };
+        return isFirst;
+      };
+      const heard: Approval[] = [];
+      approvalService.onSettled((one) => void heard.push(one));
+      const decided = approvalService.decide(approval.id, { decision: "allow" }, OWNER);
+      expect(await rejection(decided)).to.be.instanceOf(LedgerError);
+      expect((await settled).status).to.equal("allowed");
+      expect(heard).to.deep.equal([await approvalService.get(approval.id)]);
+      expect(lines.filter(({ approval_id }) => approval_id === approval.id)).to.have.length(1);
+      expect(told.filter((line) => line.startsWith(approval.id))).to.have.length(2);
+    });
+
+  it("says nothing of what it could not settle, and once of what is settled after that", async () => {
+    const { approval, settled } = await ask();
+    const { approvals } = ledger;
+    const { settle, get } = approvals;
+    approvals.settle = () => Promise.reject(new LedgerError("ledger: away", {}, true));
+    let looks = 0;
+    approvals.get = (id) => {
+      looks += 1;
+      return get(id);
+    };
+    const deny = () => approvalService.decide(approval.id, { decision: "deny" }, OWNER);
+    await rejection(deny());
+    approvals.settle = settle;
+    await eventually("it is looked for", () => looks > 1);
+    approvals.get = get;
+    expect(lines.filter(({ approval_id }) => approval_id === approval.id)).to.have.length(0);
+    await deny();
+    expect((await settled).status).to.equal("denied");
+    expect(lines.filter(({ approval_id }) => approval_id === approval.id)).to.have.length(1);
   });
 
   it("revokes a grant only for its owner and the admin", async () => {
