@@ -204,7 +204,7 @@ export class Sessions {
         storeFiles !== undefined &&
         session.ownsWorkdir &&
         (await this.parts.workdirs.recreate(session.workdir));
-      await storeFiles?.(session);
+      await storeFiles?.(session).finally(() => this.parts.workdirs.removeIfDeleted(session));
       await arrival.before;
       return this.parts.turns.start({
         info: { ...turnInfo(session, turnId), metadata: request.metadata },

@@ -1,11 +1,12 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import type { Services } from "#core/services.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { eventually } from "../e2e/poll.js";
 import { BookOwnership } from "./turns/book-ownership.js";
-import { CALLER, newSessionOf, ServicesKit } from "./turns/services-kit.js";
+import { CALLER, newSessionOf, PROMPT, ServicesKit } from "./turns/services-kit.js";
 
 describe("a session that is deleted", () => {
   let kit: ServicesKit;
@@ -41,6 +42,19 @@ describe("a session that is deleted", () => {
     engine.release = () => Promise.reject(new Error("EPERM"));
     expect(await services.sessions.delete(CALLER, id).catch(String)).to.include("away");
     await eventually("plugins hear of it", () => ended.length > 0);
+    expect(existsSync(workdir)).to.equal(false);
+  });
+
+  it("leaves nothing of the files of a prompt that came before", async () => {
+    const id = await newSessionOf(services);
+    const { workdir = "" } = (await kit.ledger.sessions.get(id)) ?? {};
+    const request = { ...PROMPT, restart_conversation: false, withdraw_pending: false };
+    const turn = await services.sessions.prompt(CALLER, id, request, crypto.randomUUID(), async () => {
+      await services.sessions.delete(CALLER, id);
+      mkdirSync(workdir);
+      writeFileSync(join(workdir, "a.txt"), "a");
+    });
+    expect((await turn.ended).outcome.end).to.equal("refused");
     expect(existsSync(workdir)).to.equal(false);
   });
 });

@@ -197,6 +197,11 @@ export class Workdirs {
     }
   }
 
+  /** Removes a folder that was made for the session again if the session was deleted while files were stored in it. */
+  async removeIfDeleted({ id, workdir, ownsWorkdir }: Parameters<Workdirs["isAsMade"]>[0]): Promise<void> {
+    if (ownsWorkdir && (await this.options.sessions.get(id)) === undefined) await this.remove(id, workdir);
+  }
+
   /** A folder that the caller names: what a plugin has for the name, or a path. */
   async #named(
     name: string,
