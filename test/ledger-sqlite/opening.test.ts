@@ -82,6 +82,18 @@ describe("ledger: opening", () => {
     expect(afterCrash()).to.equal(false);
   });
 
+  it("still knows of a crash after a start that could not open the ledger", async () => {
+    const dataDir = newFolder();
+    const file = join(dataDir, "ledger.sqlite");
+    writeFileSync(file, "x");
+    writeFileSync(`${file}.pid`, "4711\n");
+    expect(await refusal(dataDir)).to.match(/is damaged/);
+    writeFileSync(file, "");
+    const ledger = await openLedger({ dataDir });
+    expect(ledger.afterCrash).to.equal(true);
+    await ledger.close();
+  });
+
   it("reports a file that is not SQLite, and does not change it", async () => {
     for (const content of [
       "not a ledger\n".repeat(1000),

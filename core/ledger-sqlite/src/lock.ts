@@ -11,7 +11,8 @@ export const LEDGER_FILE = "ledger.sqlite";
 export interface LedgerLock {
   /** True if the previous gateway was killed or the machine crashed. */
   readonly afterCrash: boolean;
-  release(): void;
+  /** @param opened false: it could not be opened, so that a crash that was before that is still to be found */
+  release(opened?: boolean): void;
 }
 
 /** What names the gateway that has a data folder whose ledger is in a database. */
@@ -47,8 +48,8 @@ export function lockLedger(
   if (!forCopy) writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   return {
     afterCrash,
-    release() {
-      rmSync(pidFile, { force: true });
+    release(opened = true) {
+      if (opened || !afterCrash) rmSync(pidFile, { force: true });
       connection.close();
     },
   };

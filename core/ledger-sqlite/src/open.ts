@@ -54,7 +54,7 @@ export function openDatabase(sqlite: SqliteModule, file: string, use = { forCopy
     return closable(database, lock);
   } catch (error) {
     database?.close();
-    lock.release();
+    lock.release(false);
     throw error;
   }
 }
