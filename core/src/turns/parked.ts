@@ -61,13 +61,19 @@ export class ParkedTurns {
   /** Ends a parked turn. False: its call has been decided or its limit is lifted, and the turn resumes. */
   async withdraw(turn: Parked, why: string): Promise<boolean> {
     const { limitWaits, approvalService } = this.options;
-    const { approvalId } = turn.parked;
+    const { approvalId, limit } = turn.parked;
     const isOurs =
       approvalId === undefined
         ? limitWaits.remove(turn.id)
         : (await approvalService.withdraw(approvalId)).status === "withdrawn";
     if (!isOurs) return false;
-    await this.end(turn, why);
+    try {
+      await this.end(turn, why);
+    } catch (error) {
+      // It still waits.
+      if (approvalId === undefined) limitWaits.add({ ...turn, parked: { limit } });
+      throw error;
+    }
     return true;
   }
 

@@ -3,8 +3,9 @@ import { expect } from "chai";
 import { ONE_NODE } from "#core/one-node.js";
 import type { Services } from "#core/services.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
+import { eventually } from "../../e2e/poll.js";
 import { tokens, usageOf } from "../../ledger/fixture.js";
-import { newSessionOf, promptIn, ServicesKit } from "./services-kit.js";
+import { CALLER, newSessionOf, PROMPT, promptIn, ServicesKit } from "./services-kit.js";
 
 const USAGE = usageOf("sonnet", tokens(100, 20), 0.02);
 const TOTALS = { sonnet: { input: 100, output: 20, cacheRead: 0, cacheWrite: 0, costUsd: 0.02 } };
@@ -26,13 +27,16 @@ const LIMITED: EngineResult = {
 class LimitedEngine extends ScriptedEngine {
   readonly accounts: (string | undefined)[] = [];
 
-  constructor(private readonly next: () => Promise<EngineResult>) {
+  constructor(
+    private readonly next: () => Promise<EngineResult>,
+    private readonly first = limited,
+  ) {
     super();
   }
 
   override async run(...[{ spawn }, listener]: Parameters<ScriptedEngine["run"]>): Promise<EngineResult> {
     this.accounts.push(spawn.account);
-    return this.accounts.length === 1 ? limited(listener) : this.next();
+    return this.accounts.length === 1 ? this.first(listener) : this.next();
   }
 }
 
@@ -92,5 +96,22 @@ describe("a turn whose account reaches a limit", () => {
     const { end, response } = await outcomeOf(services, { on_limit: "wait" });
     expect(end).to.equal("parked");
     expect(response).to.include({ code: "USAGE_LIMIT", cost_usd: 0.02 });
+  });
+
+  it("goes on when the limit is lifted, though it was to be withdrawn and the ledger failed", async () => {
+    const resetsAt = new Date(Date.now() + 2000).toISOString();
+    const soon = async (): Promise<EngineResult> => ({ ...LIMITED, failure: { ...LIMIT, resetsAt } });
+    const engine = new LimitedEngine(() => Promise.reject(new Error("it goes on")), soon);
+    const services = await kit.start(ONE_NODE, engine);
+    const id = await newSessionOf(services);
+    const { outcome } = await (await promptIn(services, id, "hello", { on_limit: "wait" })).ended;
+    expect(outcome.end).to.equal("parked");
+    const { end } = kit.ledger.turns;
+    kit.ledger.turns.end = () => Promise.reject(new LedgerError("ledger: the disk is full"));
+    const request = { ...PROMPT, restart_conversation: false, withdraw_pending: true };
+    const turn = await services.sessions.prompt(CALLER, id, request, crypto.randomUUID());
+    expect((await turn.ended).error).to.include({ code: "INTERNAL_ERROR" });
+    kit.ledger.turns.end = end;
+    await eventually("it has gone on", () => engine.accounts.length === 2);
   });
 });
