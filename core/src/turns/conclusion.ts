@@ -48,7 +48,7 @@ export class TurnConclusion {
   /** Ends the turn after an error, unless it stays parked. */
   async fail(error: unknown): Promise<FinishedTurn> {
     if (!this.parts.recorder.begun) return this.#refuse(error);
-    return this.#stayParked(error) ?? (await this.finish(this.endingAfter(error), undefined));
+    return this.#stayParked(error) ?? (await this.finish(this.#ifItRan(this.endingAfter(error)), undefined));
   }
 
   /** Answers a turn that is not in the ledger, and so has no end to record. */
@@ -123,10 +123,24 @@ export class TurnConclusion {
       return { outcome, error: outcome === ours ? ending.error : undefined };
     } catch (error) {
       // An answer that could not be recorded is not sent: clients rely on every answer being in the ledger.
-      const ending = endingOfError(error, undefined) ?? this.#defect(error);
+      const ending = this.#unrecorded(error, result);
       const outcome = this.#outcomeOf(ending, result && { ...result, text: "" }, result?.usage ?? NO_USAGE);
       return { outcome, error: ending.error, isFenced: error instanceof FencedError };
     }
+  }
+
+  /** The ending of a turn whose end, or wait, can't be recorded. */
+  #unrecorded(error: unknown, result: EngineResult | undefined): Ending {
+    return this.#ifItRan(endingOfError(error, undefined) ?? this.#defect(error), result);
+  }
+
+  /**
+   * A turn that ran, perhaps before it waited, was not refused: its Idempotency-Key would be given back, so that the same request
+   * would run again, and its folder would be removed.
+   */
+  #ifItRan(ending: Ending, result?: EngineResult): Ending {
+    const ran = result !== undefined || this.parts.request.continues !== undefined;
+    return ran && ending.end === "refused" ? { ...ending, end: "failed" } : ending;
   }
 
   /** Lost background work that this answer must report: only a prompt's answer does, and only if the engine ran. */
@@ -189,9 +203,7 @@ export class TurnConclusion {
       return { outcome: { ...outcome, end: "parked" }, error: undefined };
     } catch (error) {
       onFailure();
-      // A refused turn would give its Idempotency-Key back, and the same request would run again.
-      const failed = endingOfError(error, undefined) ?? this.#defect(error);
-      return this.finish({ ...failed, end: failed.end === "refused" ? "failed" : failed.end }, result);
+      return this.finish(this.#unrecorded(error, result), result);
     }
   }
 

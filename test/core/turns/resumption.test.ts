@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type CallAnswer, GatewayError, type Ledger, LedgerError } from "@claudeway/ports";
+import { type CallAnswer, GatewayError, type Ledger, LedgerError, Refusal } from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { denialOf } from "#core/approvals/view.js";
@@ -81,6 +81,17 @@ describe("a turn whose call was decided", () => {
     await services.resumption.goOn(id);
     expect(services.turns.get(id)).to.equal(undefined);
     await eventually("it goes on again", () => services.turns.get(id));
+  });
+
+  it("has failed if it is refused now, and keeps its Idempotency-Key, since it ran before", async () => {
+    const id = await decided(await newSessionOf(services));
+    kit.kernel?.hooks.spawn.tap("disk", () => {
+      throw new Refusal(413, "the folder is full");
+    });
+    await services.resumption.goOn(id);
+    await services.turns.get(id)?.ended;
+    expect((await ledger.turns.get(id))?.ended?.end).to.equal("failed");
+    expect(engine.runs).to.equal(0);
   });
 
   it("goes on by itself once the ledger that failed answers", async () => {
