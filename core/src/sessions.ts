@@ -13,7 +13,6 @@ import {
   type PageQuery,
   type SessionRecord,
   type SessionTotals,
-  type TurnPlan,
 } from "@claudeway/ports";
 import { type Arrival, SessionOrder } from "@claudeway/scheduling";
 import type {
@@ -360,16 +359,11 @@ function turnInfo(session: SessionRecord, id: string) {
   return { id, sessionId, kind, keyId, origin: "prompt" as const, createdAt: new Date().toISOString() };
 }
 
-function planOf(
-  session: SessionRecord,
-): Pick<TurnPlan, "model" | "systemPrompt" | "workdir" | "maxBudgetUsd" | "options"> {
-  const { model, systemPrompt, workdir, options } = session;
+function planOf({ model, systemPrompt, workdir, options }: SessionRecord) {
   return { model, systemPrompt, workdir, maxBudgetUsd: undefined, options };
 }
 
-function promptOf(
-  request: SessionTurnRequest,
-): Partial<TurnPlan> & Pick<TurnPlan, "prompt" | "timeoutMs" | "verbatim"> {
+function promptOf(request: SessionTurnRequest) {
   const { prompt, timeout_secs, verbatim, model, system_prompt, max_budget_usd, events } = request;
   return {
     ...toPrompt(prompt),

@@ -6,6 +6,7 @@ import {
   type Epoch,
   GatewayError,
   type LostTask,
+  type NewTurn,
   type SessionRecord,
   type SessionTotals,
   type TurnOutcome,
@@ -219,10 +220,7 @@ export class TurnRecorder {
 }
 
 /** What is stored of a prompt: never its text. */
-export function markOf({ prompt: text, content }: Pick<TurnPlan, "prompt" | "content">): {
-  readonly bytes: number;
-  readonly sha256: string;
-} {
+export function markOf({ prompt: text, content }: Pick<TurnPlan, "prompt" | "content">): NewTurn["prompt"] {
   const prompt = content === undefined ? text : JSON.stringify(content);
   return { bytes: Buffer.byteLength(prompt), sha256: hash("sha256", prompt) };
 }
