@@ -8,7 +8,7 @@ import {
   type TurnOutcome,
   type TurnRecord,
 } from "@claudeway/ports";
-import type { LimitWaits } from "@claudeway/scheduling";
+import { type LimitWaits, untilWritten } from "@claudeway/scheduling";
 import type { ApprovalService } from "../approvals/approval-service.js";
 import { claimHere } from "./claim-here.js";
 import type { Records } from "./request.js";
@@ -22,6 +22,9 @@ export interface ParkedTurnsOptions {
   readonly limitWaits: LimitWaits;
   readonly events: Pick<SessionEvents, "turnEvent">;
 }
+
+/** How long it is tried to record an end, in ms. */
+const END_MS = 5000;
 
 /** A turn that is parked, with what its resumption needs. */
 export type Parked = TurnRecord & { readonly parked: ParkedTurn };
@@ -79,7 +82,7 @@ export class ParkedTurns {
 
   /** Records the end of a turn that no longer waits, unless it has ended. */
   async end(turn: Parked, why: string): Promise<void> {
-    const { ledger, ownership, audit } = this.options.records;
+    const { ledger, ownership, audit, log } = this.options.records;
     const claim = await claimHere(ownership, turn.sessionId);
     // Without other nodes, the turn is of this epoch.
     if (claim.epoch !== 0) await ledger.turns.adopt(turn.id, claim);
@@ -88,7 +91,8 @@ export class ParkedTurns {
     const { approvalService, kernel } = this.options;
     // Before the end: once that is recorded, its events must be sent.
     const approval = await approvalService.get(turn.parked.approvalId ?? "");
-    if (!(await ledger.turns.end(turn.id, outcome, { at, sinceParked: NO_USAGE }))) return;
+    const end = () => ledger.turns.end(turn.id, outcome, { at, sinceParked: NO_USAGE });
+    if (!(await untilWritten(end, AbortSignal.timeout(END_MS), log))) return;
     audit.turn(auditLine(turn, outcome, at));
     if (approval !== undefined) this.#publish({ type: "permission_resolved", approval }, turn);
     this.#publish({ type: "done", response: outcome.response }, turn);

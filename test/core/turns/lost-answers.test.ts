@@ -4,9 +4,10 @@ import { expect } from "chai";
 import { ONE_NODE } from "#core/one-node.js";
 import type { Services } from "#core/services.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
-import { readAudit } from "../../e2e/audit-lines.js";
+import { readTurnLines } from "../../e2e/audit-lines.js";
 import { eventually } from "../../e2e/poll.js";
-import { newSessionOf, promptIn, ServicesKit } from "./services-kit.js";
+import { newApproval, newTurn, parkedFor, tokens, usageOf } from "../../ledger/fixture.js";
+import { CALLER, newSessionOf, promptIn, ServicesKit } from "./services-kit.js";
 
 const away = () => new LedgerError("ledger: away", {}, true);
 
@@ -19,7 +20,8 @@ describe("a turn whose write took place, though the ledger's answer was lost", (
   });
   afterEach(() => kit.close());
 
-  it("ends as it did, with its audit line", async () => {
+  /** The answer to the next end is lost. */
+  function loseEnd(): void {
     const { turns } = kit.ledger;
     const { end } = turns;
     turns.end = async (...ending) => {
@@ -27,6 +29,17 @@ describe("a turn whose write took place, though the ledger's answer was lost", (
       await end(...ending);
       throw away();
     };
+  }
+
+  /** Which turns have an audit line of their end. */
+  async function audited(): Promise<unknown[]> {
+    await kit.audit.flush();
+    const lines = readTurnLines(join(kit.dir, "logs"), "admin");
+    return lines.filter(({ approval_id }) => approval_id === undefined).map(({ turn_id }) => turn_id);
+  }
+
+  it("ends as it did, with its audit line", async () => {
+    loseEnd();
     const turn = await promptIn(services, await newSessionOf(services), "hello");
     await eventually("it runs", () => turn.running);
     turn.stop("timeout");
@@ -35,9 +48,27 @@ describe("a turn whose write took place, though the ledger's answer was lost", (
     expect(await kit.ledger.turns.response(turn.info.id)).to.deep.equal(
       JSON.parse(JSON.stringify(outcome.response)),
     );
-    await kit.audit.flush();
-    const lines = readAudit(join(kit.dir, "logs"), "admin");
-    expect(lines.map(({ turn_id }) => turn_id)).to.deep.equal([turn.info.id]);
+    expect(await audited()).to.deep.equal([turn.info.id]);
+  });
+
+  it("ends as it did also if it was parked, and is withdrawn", async () => {
+    const { ledger } = kit;
+    const id = await newSessionOf(services);
+    const turn = newTurn({ id, keyId: "admin", kind: "session" });
+    await ledger.turns.begin(turn, { epoch: 0 });
+    const approval = newApproval(turn, { expiresAt: new Date(Date.now() + 60_000).toISOString() });
+    await ledger.approvals.ask(approval);
+    const usage = usageOf("sonnet", tokens(1, 1), 0.01);
+    await ledger.turns.park(turn.id, {
+      at: new Date().toISOString(),
+      usage,
+      model: "sonnet",
+      parked: parkedFor(approval),
+    });
+    loseEnd();
+    expect(await services.sessions.interrupt(CALLER, id)).to.equal(true);
+    expect((await ledger.turns.get(turn.id))?.ended?.end).to.equal("interrupted");
+    expect(await audited()).to.deep.equal([turn.id]);
   });
 
   it("does not stay open if it was its beginning", async () => {
