@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { mock } from "node:test";
 import type { TurnInfo } from "@claudeway/ports";
 import { expect } from "chai";
 import { SessionEvents } from "#events/session-events.js";
@@ -43,16 +43,40 @@ describe("the events of a session", () => {
     for (const one of [...next, late.next()]) expect((await one).value).to.deep.include({ event: "text" });
   });
 
-  it("reach a reader that waits also where several large ones come at once", async () => {
-    const reader = read();
-    const first = reader.next();
-    say(large(1));
-    say(large(2));
-    const seen = [(await first).value, (await reader.next()).value];
-    expect(seen.map((frame) => frame?.data)).to.deep.equal([
-      { turn_id: "t", text: large(1) },
-      { turn_id: "t", text: large(2) },
-    ]);
+  for (const [count, length] of [
+    [3, LARGE],
+    [20, LARGE / 20],
+  ] as const)
+    it(`reach all readers that wait, also where ${count} of ${length} characters come at once`, async () => {
+      const readers = [read(), read()];
+      const first = readers.map((reader) => reader.next());
+      const texts = Array.from({ length: count }, (_, n) => String.fromCharCode(65 + n).repeat(length));
+      for (const text of texts) say(text);
+      for (const [n, reader] of readers.entries()) {
+        const seen = [await first[n]];
+        while (seen.length < count && seen.at(-1)?.value?.event === "text") seen.push(await reader.next());
+        const numbers = seen.map((one) => texts.indexOf(Object(one?.value?.data).text));
+        expect(numbers, `of reader ${n}`).to.deep.equal([...texts.keys()]);
+      }
+    });
+
+  it("stay for a reader that is slow, but not for long", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      const slow = read();
+      const first = slow.next();
+      say("first");
+      const id = (await first).value?.id;
+      for (let n = 0; n < 3; n++) say(large(n));
+      const beside = read(id);
+      expect((await beside.next()).value?.data).to.deep.equal({ turn_id: "t", text: large(0) });
+      await beside.return();
+      mock.timers.tick(20_000);
+      expect((await slow.next()).value?.event).to.equal("missed");
+      expect((await slow.next()).value).to.deep.include({ data: { turn_id: "t", text: large(2) } });
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it("stay, the latest one however large, for a reader that is slow, until it has left", async () => {
@@ -61,7 +85,6 @@ describe("the events of a session", () => {
     say("first");
     const id = (await first).value?.id;
     for (let n = 0; n < 5; n++) say(large(n));
-    await setImmediate();
     const beside = read(id);
     expect((await beside.next()).value?.event).to.equal("missed");
     expect((await beside.next()).value).to.deep.include({ data: { turn_id: "t", text: large(4) } });

@@ -5,9 +5,10 @@ import { weightOf } from "./weight.js";
 
 /** How much of a session's history is kept for readers that reconnect, in bytes and in events. */
 const KEPT_BYTES = 1024 * 1024;
-/** What is kept at most until readers have had time to read. */
-const AT_ONCE_BYTES = 16 * KEPT_BYTES;
 const KEPT_EVENTS = 5000;
+/** What is kept at most until readers have read it, in bytes, and for how long, in ms; at times for twice as long. */
+const UNREAD_BYTES = 16 * KEPT_BYTES;
+const UNREAD_MS = 10_000;
 /** A session's events are kept for this long after its last reader has left, in ms. */
 const KEPT_MS = 10 * 60 * 1000;
 
@@ -96,8 +97,10 @@ class Feed {
   /** The next event of each reader that is reading. */
   readonly #reading = new Set<{ next: number }>();
   #forget: NodeJS.Timeout | undefined;
-  /** Readers that keep up read first, also of events that come all at once. */
-  #trimming: NodeJS.Immediate | undefined;
+  /** Readers have had the time to read the events before this one. */
+  #overdue = 0;
+  /** Runs while events are kept only until they are read. */
+  #trimming: NodeJS.Timeout | undefined;
   readonly #wake = new Set<() => void>();
   #closed = false;
 
@@ -115,7 +118,7 @@ class Feed {
 
   close(): void {
     clearTimeout(this.#forget);
-    clearImmediate(this.#trimming);
+    clearTimeout(this.#trimming);
     this.#closed = true;
     for (const wake of this.#wake) wake();
   }
@@ -124,23 +127,42 @@ class Feed {
     const bytes = weightOf(data);
     this.#frames.push({ frame: { id: this.#nextId++, event, data }, bytes });
     this.#bytes += bytes;
+    this.#trim();
     for (const wake of this.#wake) wake();
-    if (this.#reading.size === 0 || this.#bytes > AT_ONCE_BYTES) this.#trim();
-    else this.#trimming ??= setImmediate(() => this.#trim());
   }
 
-  /** The latest event stays until it is read, however large it is. */
+  /**
+   * Events stay for readers that keep up, also where many come at once; the latest one stays until it is read, however large.
+   */
   #trim(): void {
-    clearImmediate(this.#trimming);
-    this.#trimming = undefined;
     while (this.#bytes > KEPT_BYTES || this.#frames.length > KEPT_EVENTS) {
       if (this.#frames.length === 1 && this.#isAwaited()) return;
+      if (this.#isKept(this.#nextId - this.#frames.length)) {
+        this.#trimLater();
+        return;
+      }
       this.#bytes -= this.#frames.shift()?.bytes ?? 0;
     }
   }
 
   #isAwaited(): boolean {
     return [...this.#reading].some(({ next }) => next < this.#nextId);
+  }
+
+  /** Whether the oldest event is kept for a reader that comes to it next. One that has missed others misses it, too. */
+  #isKept(oldest: number): boolean {
+    if (this.#bytes > UNREAD_BYTES || this.#frames.length > KEPT_EVENTS) return false;
+    if (oldest < this.#overdue) return false;
+    return [...this.#reading].some(({ next }) => next === oldest);
+  }
+
+  #trimLater(): void {
+    const next = this.#nextId;
+    this.#trimming ??= setTimeout(() => {
+      this.#trimming = undefined;
+      this.#overdue = next;
+      this.#trim();
+    }, UNREAD_MS).unref();
   }
 
   async *read(
