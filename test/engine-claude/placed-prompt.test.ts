@@ -138,6 +138,17 @@ describe("the prompt with results that is put at the end of a transcript", () =>
     }
   });
 
+  it("has results as text whose calls the CLI has gone on without, also where that was not noted", async () => {
+    write([said("one"), call("toolu_0"), said("a job has ended"), line("assistant", [], { id: "msg_2" })]);
+    const asked = { ...turn, totals: { bases: [], calls: ["toolu_0"] } };
+    const placed = await placePrompt(asked, log).catch(String);
+    expect(placed)
+      .to.include({ placed: false })
+      .and.to.have.nested.property("turn.plan.content")
+      .that.deep.equals([{ type: "text", text: "The call toolu_0 has a result after all: rain" }]);
+    expect(written()).to.have.length(4);
+  });
+
   it("answers the calls of all parts of the last message, and of no earlier one", async () => {
     const earlier = line("assistant", [{ type: "tool_use", id: "early" }], { id: "msg_1" });
     write([

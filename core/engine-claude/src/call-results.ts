@@ -32,7 +32,9 @@ export function withResults<Turn extends Pick<EngineTurn, "plan" | "totals">>(
 ): Turn {
   const results = resultsOf(turn.plan);
   const ids = results.map(({ tool_use_id: id }) => id);
-  const known = [...waiting, ...(turn.totals?.late ?? [])];
+  // A turn of the CLI's own that was lost is in the transcript only: what the last report says to wait is late.
+  const { late: gone = [], calls = [] } = turn.totals ?? {};
+  const known = [...new Set([...waiting, ...gone, ...calls])];
   const unknown = ids.find((id, index) => !known.includes(id) || ids.indexOf(id) !== index);
   if (unknown !== undefined)
     throw new GatewayError(
