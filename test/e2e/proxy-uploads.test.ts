@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { temporaryFolder } from "../temporary.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { type ProxyOptions, type RunningProxy, startProxy } from "./proxy-kit.js";
-import { ask, askRefused, json } from "./proxy-requests.js";
+import { ask, askRefused, expectNotBegun, json } from "./proxy-requests.js";
 
 const authorization = `Bearer ${KEYS.admin}`;
 /** More than `body_bytes`, and than nginx keeps of a request in memory. */
@@ -72,6 +72,16 @@ for (const name of ["nginx", "caddy"] as const) {
           expect(excessive["error"]).to.equal(`the body must be at most ${FILE_BYTES} bytes`);
           expect(json(await put(session_id, {}), 401)["code"]).to.equal("UNAUTHORIZED");
         }
+      });
+
+      it("says that no gateway answers", async () => {
+        const { session_id } = await newSession();
+        await gateway.stop();
+        const path = at(`/session/${session_id}/files/data.bin`);
+        for (let round = 0; round < 3; round++)
+          expectNotBegun(
+            await askRefused(proxy, path, { method: "PUT", body: LARGE, headers: { authorization } }),
+          );
       });
     });
   }
