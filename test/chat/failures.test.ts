@@ -1,6 +1,6 @@
 import { GatewayError } from "@claudeway/ports";
 import { expect } from "chai";
-import { failureOf, toClientError } from "#chat/failures.js";
+import { answerIn, failureOf, toClientError } from "#chat/failures.js";
 import type { TurnResponse } from "#schemas/index.js";
 
 const failed = (fields: Partial<TurnResponse>): TurnResponse => ({
@@ -37,6 +37,36 @@ describe("failures of chats", () => {
     });
     expect(failureOf(failed({ code: "OVERLOADED" }))).to.include({ status: 503, retryAfterSecs: 10 });
   });
+
+  it("do not say when to try again once the model has delivered: it would be paid for again", () => {
+    const tokens = { input: 10, output: 5, cache_read: 0, cache_write: 0 };
+    const resets_at = new Date(90_000).toISOString();
+    for (const fields of [
+      { code: "OVERLOADED" },
+      { code: "API_UNREACHABLE" },
+      { code: "USAGE_LIMIT", resets_at },
+    ])
+      expect(failureOf(failed({ ...fields, tokens }), 30_000), fields.code).to.include({
+        code: fields.code,
+        retryAfterSecs: undefined,
+      });
+  });
+
+  it("have the cause of a timeout during retries", async () => {
+    const late = new GatewayError("TIMEOUT", "too late");
+    const ended = (fields: Partial<TurnResponse>) =>
+      answerIn(
+        Object({
+          answer: Promise.resolve(failed({ code: "TIMEOUT", error: late.message, ...fields })),
+          result: () => Promise.reject(late),
+        }),
+      );
+    const caused = failureOf(await ended({ cause: "OVERLOADED" }));
+    expect(caused).to.include({ status: 503, code: "OVERLOADED", message: "too late", retryAfterSecs: 10 });
+    const tokens = { input: 10, output: 5, cache_read: 0, cache_write: 0 };
+    expect(failureOf(await ended({ cause: "OVERLOADED", tokens }))).to.include({ retryAfterSecs: undefined });
+    expect(await ended({}).catch((error: unknown) => error)).to.equal(late);
+  });
 });
 
 describe("errors of the gateway on chats", () => {
@@ -61,16 +91,10 @@ describe("errors of the gateway on chats", () => {
     for (const error of [
       new GatewayError("BAD_REQUEST", "the folder is full"),
       new GatewayError("NOT_FOUND", "prompt must be there"),
+      new GatewayError("TIMEOUT", "too late"),
       new Error("broken"),
       undefined,
     ])
       expect(toClientError(error, "schema")).to.equal(error);
-  });
-
-  it("give the cause of a timeout during retries", () => {
-    const late = new GatewayError("TIMEOUT", "too late", { details: { cause: "OVERLOADED" } });
-    expect(toClientError(late, "schema")).to.include({ status: 503, code: "OVERLOADED", retryAfterSecs: 10 });
-    const plain = new GatewayError("TIMEOUT", "too late");
-    expect(toClientError(plain, "schema")).to.equal(plain);
   });
 });

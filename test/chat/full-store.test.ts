@@ -13,6 +13,7 @@ describe("chats whose plugin's part of the ledger is full", () => {
   const begun: string[] = [];
   const warnings: unknown[] = [];
   let isAway = false;
+  let writesFail = false;
   before(async () => {
     const plugin = definePlugin<object, "turns">({
       name: "holder",
@@ -24,12 +25,15 @@ describe("chats whose plugin's part of the ledger is full", () => {
         const full = { ok: false, reason: "full" } as const;
         const store: PluginStore = {
           ...scope.store,
-          set: async (key) => {
+          set: async (key, value, options) => {
             begun.push(key.replace("s/", ""));
             if (isAway) throw new Error("the ledger is away");
+            return writesFail ? await scope.store.set(key, value, options) : full;
+          },
+          write: async () => {
+            if (writesFail) throw new Error("the ledger is away");
             return full;
           },
-          write: async () => full,
         };
         const settings = {
           system_prompt: "You are a helpful assistant.",
@@ -76,6 +80,15 @@ describe("chats whose plugin's part of the ledger is full", () => {
     expect(await resultsOf()).to.deep.equal(["fine"]);
     expect(begun).to.have.length(1);
     expect(warnings).to.include("a chat's session could not be noted: it is ended after its turn");
+    const [id = ""] = begun;
+    await eventually("its end", async () => (await kernel.sessions.get(id)) === undefined);
+  });
+
+  it("give the answer also where the ledger fails after its turn", async () => {
+    writesFail = true;
+    expect(await resultsOf()).to.deep.equal(["fine"]);
+    writesFail = false;
+    expect(warnings.at(-1)).to.equal("a conversation could not be noted: it goes on in a new session");
     const [id = ""] = begun;
     await eventually("its end", async () => (await kernel.sessions.get(id)) === undefined);
   });

@@ -1,4 +1,4 @@
-import type { TurnResponse } from "@claudeway/core";
+import type { TurnHandle, TurnResponse } from "@claudeway/core";
 import { invalid, isFields } from "./fields.js";
 
 /** Why a request of a chat failed on Claude's side, for any dialect. */
@@ -31,15 +31,28 @@ const FAILURES: Readonly<Record<string, readonly [status: number, retryAfterSecs
   BUDGET_EXCEEDED: [402],
 };
 
-/** The failure of a turn that did not succeed. */
+/** A turn's answer. A turn that ran out of time while a failing request was repeated fails for that request's cause. */
+export async function answerIn(handle: TurnHandle): Promise<TurnResponse> {
+  const answer = await handle.answer;
+  const { code, cause } = answer;
+  if (code === "TIMEOUT" && cause !== undefined && Object.hasOwn(FAILURES, cause))
+    return { ...answer, code: cause };
+  return handle.result();
+}
+
+/**
+ * The failure of a turn that did not succeed. It says when to try again only where the model has delivered nothing: clients
+ * would repeat, and pay for, all that the turn did.
+ */
 export function failureOf(
-  { code = "FAILED", error, resets_at }: TurnResponse,
+  { code = "FAILED", error, resets_at, tokens }: TurnResponse,
   now = Date.now(),
 ): ChatFailure {
   const [status, retryAfterSecs] = FAILURES[code] ?? [500];
   const untilReset =
     resets_at === undefined ? undefined : Math.max(1, Math.ceil((Date.parse(resets_at) - now) / 1000));
-  return new ChatFailure(status, code, reasonIn(error ?? ""), untilReset ?? retryAfterSecs);
+  const after = tokens.output === 0 ? (untilReset ?? retryAfterSecs) : undefined;
+  return new ChatFailure(status, code, reasonIn(error ?? ""), after);
 }
 
 const STATUS = /^API Error:\s*(?:\d{3}\b\s*)?/;
@@ -66,19 +79,12 @@ function messageIn(text: string): string | undefined {
 }
 
 /**
- * An error in the words of a dialect: one of the gateway's own fields is called what the client calls it, and a turn that
- * ran out of time while a failing request was repeated fails for that request's cause.
+ * An error in the words of a dialect: one of the gateway's own fields is called what the client calls it.
  * @param schemaParam what the client calls the schema of its answer
  */
 export function toClientError(error: unknown, schemaParam: string): unknown {
   if (!(error instanceof Error) || error instanceof ChatFailure) return error;
-  const { code, options } = { code: undefined, options: undefined, ...error };
-  const details = isFields(options) ? options["details"] : undefined;
-  const cause = isFields(details) ? details["cause"] : undefined;
-  if (code === "TIMEOUT" && typeof cause === "string" && Object.hasOwn(FAILURES, cause)) {
-    const [status, retryAfterSecs] = FAILURES[cause] ?? [500];
-    return new ChatFailure(status, cause, error.message, retryAfterSecs);
-  }
+  const { code } = { code: undefined, ...error };
   const [, field, rest] =
     /^(output_schema|model|prompt|history\[\d+\])(?!\w)\S*\s([\s\S]+)$/.exec(error.message) ?? [];
   if (code !== "BAD_REQUEST" || field === undefined || rest === undefined) return error;

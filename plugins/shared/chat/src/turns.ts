@@ -9,7 +9,7 @@ import {
 } from "@claudeway/core";
 import { calledBefore } from "./call-history.js";
 import type { ChatRequest } from "./chat-request.js";
-import { failureOf } from "./failures.js";
+import { answerIn, failureOf } from "./failures.js";
 import { isFields } from "./fields.js";
 import { chainHash, historyHash } from "./messages.js";
 import type { ChatPlaces } from "./places.js";
@@ -84,7 +84,7 @@ export class ChatTurns {
       if (handle === undefined) return "lost";
       yield { type: "begun", turn: { turnId: handle.id, origin } };
       const { text: streamed, thinking } = yield* follow(handle, gone);
-      const response = await handle.result();
+      const response = await answerIn(handle);
       if (response.code === "CONVERSATION_LOST" && canBeLost(origin)) return "lost";
       await this.#refuseParked(request.keyId, response);
       if (!response.success) throw failureOf(response);
@@ -133,9 +133,19 @@ export class ChatTurns {
       .filter((content) => content.length > 0);
     const hashes = contents.map((content) => chainHash(prompt, { role: "assistant", content }));
     if (hashes.length === 0) return false;
-    const isNoted = await this.parts.places.reach({ sessionId, turnId }, hashes);
-    if (!isNoted) this.parts.log.warn("no more conversations can be kept: they are given to new sessions");
-    return isNoted;
+    const { places, log } = this.parts;
+    try {
+      const isNoted = await places.reach({ sessionId, turnId }, hashes);
+      if (!isNoted) log.warn("no more conversations can be kept: they are given to new sessions");
+      return isNoted;
+    } catch (err) {
+      // The answer is paid for.
+      log.warn(
+        { err, session_id: sessionId },
+        "a conversation could not be noted: it goes on in a new session",
+      );
+      return false;
+    }
   }
 
   /** Throws for a turn that waits for a person or a limit: the client can't come back to it, so it is withdrawn. */
@@ -174,7 +184,7 @@ export class ChatTurns {
     });
     yield { type: "begun", turn: { turnId: handle.id, origin: "none" } };
     const { thinking } = yield* follow(handle, gone);
-    const response = await handle.result();
+    const response = await answerIn(handle);
     if (!response.success) throw failureOf(response);
     yield { type: "end", response, thinking };
   }
