@@ -389,6 +389,16 @@ describe("a request of a session that another node has", () => {
       expect([owner.seen.length, other.seen.length, third.seen.length]).to.deep.equal([1, 0, 0]);
     });
 
+    it("is answered at once if this node shuts down meanwhile", async () => {
+      let looks = 0;
+      cluster.living = () => {
+        if (++looks === 2) other.passing.close();
+        return true;
+      };
+      expect((await post(`/session/${id}`, { prompt: "x" })).status).to.equal(502);
+      expect(looks).to.equal(2);
+    });
+
     it("is never sent a second time if its node began it before it left", async () => {
       cluster.living = () => false;
       cluster.turns = { has: (turnId) => turnId === turnIds[0] };

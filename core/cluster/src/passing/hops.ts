@@ -1,5 +1,6 @@
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import https from "node:https";
+import type { Duplex } from "node:stream";
 import { GatewayError, type NodeAddress, NotBegun } from "@claudeway/ports";
 import type { HeaderValues } from "./headers.js";
 
@@ -12,13 +13,13 @@ const MAX_IDLE = 64;
 const KEEP_ALIVE_MS = 10_000;
 const RETRY_SECS = 2;
 
-const AGENT = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, timeout: IDLE_MS, maxFreeSockets: MAX_IDLE };
+const AGENT = { keepAlive: true, timeout: IDLE_MS, maxFreeSockets: MAX_IDLE };
 
-/** Connections to other nodes, and the requests on them that are not over. */
+/** Connections to other nodes, and the requests and WebSockets on them that are not over. */
 export class Hops {
   readonly #http = new http.Agent(AGENT);
   readonly #https = new https.Agent(AGENT);
-  readonly #open = new Map<ClientRequest, NodeAddress>();
+  readonly #open = new Map<ClientRequest | Duplex, NodeAddress>();
 
   /** Opens a request. The caller sends it. */
   open(
@@ -42,23 +43,30 @@ export class Hops {
   }
 
   #watch(request: ClientRequest, to: NodeAddress): void {
-    this.#open.set(request, to);
-    request.once("close", () => this.#open.delete(request));
+    this.#keep(request, to);
+    // A request that is upgraded closes at once; its connection stays.
+    request.prependOnceListener("upgrade", (_answer, socket) => this.#keep(socket, to));
     request.once("socket", (socket) => {
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
       if (!socket.connecting) return;
       const late = setTimeout(() => request.destroy(new Error("no connection in time")), CONNECT_MS);
       socket.once("connect", () => clearTimeout(late)).once("close", () => clearTimeout(late));
     });
   }
 
-  /** Ends the requests to a start of a node that is dead. */
+  #keep(one: ClientRequest | Duplex, to: NodeAddress): void {
+    this.#open.set(one, to);
+    one.once("close", () => this.#open.delete(one));
+  }
+
+  /** Ends the requests and WebSockets to a start of a node that is dead. */
   lost(node: string, incarnation: number): void {
-    for (const [request, to] of this.#open)
-      if (to.node === node && to.incarnation <= incarnation) request.destroy(new Error("the node is lost"));
+    for (const [one, to] of this.#open)
+      if (to.node === node && to.incarnation <= incarnation) one.destroy(new Error("the node is lost"));
   }
 
   close(): void {
-    for (const request of this.#open.keys()) request.destroy(new Error("the gateway is closed"));
+    for (const one of this.#open.keys()) one.destroy(new Error("the gateway is closed"));
     this.#http.destroy();
     this.#https.destroy();
   }

@@ -13,11 +13,11 @@ export class LostAnswers {
 
   /**
    * Whether the node has not begun the turn and never will. Only the ledger can tell, and only once that start of the node has
-   * left or is buried: it can write nothing any more. Waits for that for a while.
+   * left or is buried: it can write nothing any more. Waits for that for a while, unless `stop` is aborted.
    */
-  async neverBegun(turnId: string, by: NodeStart): Promise<boolean> {
+  async neverBegun(turnId: string, by: NodeStart, stop: AbortSignal): Promise<boolean> {
     for (const retries = new Retries(); await this.options.lives(by); )
-      if (!(await retries.pause())) return false;
+      if (stop.aborted || !(await retries.pause())) return false;
     return !(await this.options.hasTurn(turnId));
   }
 }

@@ -32,6 +32,7 @@ export interface SenderOptions {
 /** Sends signed requests to other nodes. */
 export class Sender {
   readonly #hops = new Hops();
+  readonly #closed = new AbortController();
   #number = 0;
 
   constructor(
@@ -97,12 +98,14 @@ export class Sender {
     return sendOrder(this.#hops.open(to, { method: "POST", path, headers }), to);
   }
 
-  /** Ends the requests to a start of a node that is dead. */
+  /** Ends the requests and WebSockets to a start of a node that is dead. */
   lost({ node, incarnation }: NodeStart): void {
     this.#hops.lost(node, incarnation);
   }
 
+  /** Requests that are open are answered at once. */
   close(): void {
+    this.#closed.abort();
     this.#hops.close();
   }
 
@@ -110,7 +113,7 @@ export class Sender {
   async #changedNothing(method: string, turnId: string | undefined, by: NodeStart): Promise<boolean> {
     if (method === "GET" || method === "HEAD") return true;
     if (turnId === undefined) return false;
-    return (await this.options.lostAnswers?.neverBegun(turnId, by)) ?? false;
+    return (await this.options.lostAnswers?.neverBegun(turnId, by, this.#closed.signal)) ?? false;
   }
 
   #sign(
