@@ -22,7 +22,7 @@ export function holdAnswers(memory: Pick<MemoryBudget, "hold">): GatewayMiddlewa
     const isJson = Array.isArray(body) || body?.constructor === Object;
     if (ctx.method !== "GET" || !(isJson || typeof body === "string")) return;
     const text = isJson ? JSON.stringify(body) : body;
-    ctx.response.body = text;
+    if (isJson) ctx.response.body = text;
     if (text.length < LARGE) return;
     // As bytes, it is in memory once, outside the heap.
     const bytes = Buffer.from(text);
