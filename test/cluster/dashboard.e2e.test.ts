@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { isObject } from "#schemas/index.js";
-import { launchChromium } from "../e2e/chromium.js";
+import { launchChromium, newContext } from "../e2e/chromium.js";
 import { KEYS } from "../e2e/gateway.js";
 import { eventually } from "../e2e/poll.js";
 import { Cluster } from "./cluster.js";
@@ -23,8 +23,7 @@ describe("the dashboard of a cluster", () => {
       cluster: { lease_secs: leaseSecs(6), shared_workdirs: true },
       args: ["--enable-plugin", "dashboard,keys"],
     });
-    context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
-    context.setDefaultTimeout(30_000);
+    context = await newContext(browser, { viewport: { width: 1280, height: 860 } });
     page = await context.newPage();
     page.on("pageerror", (error) => trouble.push(String(error)));
   });

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { Browser } from "playwright-core";
 import { decisionOf, requestPage } from "#pages/approval-page.js";
 import { approvalOf } from "../plugins/offers.js";
-import { launchChromium } from "./chromium.js";
+import { launchChromium, newContext } from "./chromium.js";
 
 const ADDRESS = "http://gateway.test/approvals/link/x";
 
@@ -26,7 +26,7 @@ describe("the page behind a signed link, in a browser", () => {
     ],
   ] as const) {
     it(`takes Enter after ${what} for what was meant`, async () => {
-      const page = await browser.newPage();
+      const page = await (await newContext(browser)).newPage();
       const posted = new Promise<string>((resolve) => {
         void page.route("**/*", async (route) => {
           const body = route.request().postData();

@@ -9,24 +9,23 @@ import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import { areTwoNodes } from "./two-nodes.js";
 
-/** Calls wait this long before their turn parks. */
-const LIVE_SECS = 3;
+/** How long calls wait before their turn parks: at first a moment, for one that has to be parked. */
+const [PARKING_SECS, LIVE_SECS] = [1, 600];
 
 describe("the dashboard's page of approvals", () => {
   let browser: Browser;
   let gateway: TestGateway;
   let visited: Visit;
   let page: Page;
-  const options = () => {
-    const { args, ...rest } = asking({ live_wait_secs: LIVE_SECS, allow: "^(Read|Agent|Task) " });
+  const options = (live_wait_secs: number) => {
+    const { args, ...rest } = asking({ live_wait_secs, allow: "^(Read|Agent|Task) " });
     return { ...rest, args: [`${args[0]}`, `${args[1]},dashboard`] };
   };
   before(async () => {
     browser = await launchChromium();
-    gateway = await TestGateway.start(options());
+    gateway = await TestGateway.start(options(PARKING_SECS));
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(60_000);
     await visited.go("approvals");
     await logInAt(visited);
     await page.getByRole("heading", { level: 1, name: "Approvals" }).waitFor();
@@ -58,7 +57,7 @@ describe("the dashboard's page of approvals", () => {
     // An open page would ask meanwhile, and note in the console that nothing answers.
     await page.goto("about:blank");
     await gateway.stop();
-    await gateway.launch(options());
+    await gateway.launch(options(LIVE_SECS));
     await visited.go("overview");
     // Nodes have logins in their database.
     if (areTwoNodes()) await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();

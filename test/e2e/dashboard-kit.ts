@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { newContext } from "./chromium.js";
 import { fillLedger, type Shape } from "./filled-ledger.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -63,7 +64,7 @@ export async function visit(
   gateway: TestGateway,
   options: BrowserContextOptions = {},
 ): Promise<Visit> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  const context = await newContext(browser, { viewport: { width: 1280, height: 860 }, ...options });
   const page = await context.newPage();
   const trouble: string[] = [];
   page.on("pageerror", (error) => trouble.push(String(error)));

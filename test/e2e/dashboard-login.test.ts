@@ -22,7 +22,6 @@ describe("the dashboard, when a login ends", () => {
   beforeEach(async () => {
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
     await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();

@@ -28,7 +28,6 @@ describe("the dashboard's pages", () => {
     gateway = await startFilled(SHAPE, 1);
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
     await page.getByText("Share by model").waitFor();

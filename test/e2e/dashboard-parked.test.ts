@@ -7,10 +7,11 @@ import { launchChromium } from "./chromium.js";
 import { logInAt, type Visit, visit } from "./dashboard-kit.js";
 import type { TestGateway } from "./gateway.js";
 import { promptWaiting, startSubscribed } from "./limit-kit.js";
+import { limitSecs } from "./poll.js";
 
 const ASKS = fileURLToPath(new URL("../fixtures/plugins/asks", import.meta.url));
 /** Longer than a page takes to show that a call waits, on a busy machine. */
-const LIVE_WAIT_SECS = 8;
+const LIVE_WAIT_SECS = limitSecs(8);
 /** An answer of ten seconds. */
 const SLOW_WORDS = "[[slow 100]] [[words 100]]";
 
@@ -27,7 +28,6 @@ describe("the dashboard's open pages, while turns park, go on and begin by thems
     });
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(60_000);
     await visited.go("requests");
     await logInAt(visited);
     await page.getByText("No requests yet.").waitFor();
@@ -43,7 +43,7 @@ describe("the dashboard's open pages, while turns park, go on and begin by thems
   it("show that a turn waits for a usage limit, and that it has gone on", async () => {
     await promptWaiting(gateway, "/task", "[[limit five_hour 15]] [[say fine]]");
     await state("parked").waitFor();
-    await state("completed").waitFor({ timeout: 60_000 });
+    await state("completed").waitFor();
   });
 
   it("show that a call waits, that its turn parks, and the text from its decision on", async () => {

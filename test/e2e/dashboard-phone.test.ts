@@ -55,7 +55,6 @@ describe("the dashboard on a phone", () => {
     browser = await launchChromium();
     gateway = await startFilled(SHAPE, 1);
     visited = await visit(browser, gateway, { viewport: { width: WIDTH, height: 844 } });
-    visited.page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
     await visited.page.locator(".panel").first().waitFor();

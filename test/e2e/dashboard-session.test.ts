@@ -43,7 +43,6 @@ describe("the dashboard's page of a session", () => {
     gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"], env: { IS_SANDBOX: "1" } });
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
     await page.getByRole("heading", { name: "Overview" }).waitFor();
@@ -397,7 +396,7 @@ describe("the dashboard's page of a session", () => {
     await say(id, `[[${JSON.stringify({ tool: "Bash", input })}]] [[say begun]]`);
     const region = page.getByRole("region", { name: "In the background" });
     await region.getByText("Sleeps a while").waitFor();
-    await region.waitFor({ state: "detached", timeout: 60_000 });
+    await region.waitFor({ state: "detached" });
   });
 
   it("offers the command that resumes the session in a terminal", async () => {

@@ -26,7 +26,6 @@ describe("the dashboard where no answers come", () => {
   beforeEach(async () => {
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(60_000);
   });
   afterEach(async () => {
     await visited.close();
@@ -60,7 +59,7 @@ describe("the dashboard where no answers come", () => {
     let asked = 0;
     await page.route("**/admin/requests?*", (route) => (++asked === 1 ? undefined : route.continue()));
     await visited.go("requests");
-    await eventually("the first one", () => asked === 1);
+    await eventually("the first one", () => asked >= 1);
     // On a busy machine, those that are answered may take longer.
     await page.evaluate("globalThis.isPatient = true");
     await gateway.request("/task", { body: { prompt: "[[say Done.]]" } });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { launchChromium } from "./chromium.js";
+import { launchChromium, newContext } from "./chromium.js";
 import { startSession } from "./dashboard-kit.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { areTwoNodes } from "./two-nodes.js";
@@ -17,8 +17,7 @@ describe("the dashboard in many tabs, over HTTP/1.1", () => {
   before(async () => {
     browser = await launchChromium();
     gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"] });
-    context = await browser.newContext();
-    context.setDefaultTimeout(60_000);
+    context = await newContext(browser);
   });
   after(async () => {
     await gateway.dispose();
@@ -107,7 +106,7 @@ describe("the dashboard in many tabs, over HTTP/1.1", () => {
   });
 
   it("works without shared workers", async () => {
-    const alone = await browser.newContext();
+    const alone = await newContext(browser);
     await alone.addInitScript("delete globalThis.SharedWorker");
     const page = await alone.newPage();
     await page.goto(`${gateway.url}/dashboard/`);

@@ -23,7 +23,6 @@ describe("the dashboard, where prices are unknown", () => {
     browser = await launchChromium();
     gateway = await startFilled(SHAPE);
     visited = await visit(browser, gateway);
-    visited.page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
   });

@@ -33,7 +33,6 @@ describe("the dashboard in a browser", () => {
     browser = await launchChromium();
     gateway = await startFilled(SHAPE);
     visited = await visit(browser, gateway);
-    visited.page.setDefaultTimeout(60_000);
   });
   after(async () => {
     await gateway.dispose();

@@ -26,7 +26,6 @@ describe("the dashboard's pages of plugins", () => {
     });
     visited = await visit(browser, gateway);
     page = visited.page;
-    page.setDefaultTimeout(60_000);
     await visited.go("overview");
     await logInAt(visited);
     await page.getByText("Share by model").waitFor();

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
-import { launchChromium } from "../../e2e/chromium.js";
+import { launchChromium, newContext } from "../../e2e/chromium.js";
 import { KEYS, TestGateway } from "../../e2e/gateway.js";
 
 /** A page, its requests, and its errors. */
@@ -26,7 +26,7 @@ describe("swagger's page", () => {
   });
 
   async function visit(url: string): Promise<Visit> {
-    const page = await browser.newPage();
+    const page = await (await newContext(browser)).newPage();
     const requests: string[] = [];
     const complaints: string[] = [];
     page.on("request", (request) => requests.push(request.url()));
