@@ -51,7 +51,7 @@ export class SlackBot {
       api_root: this.slack.url,
       edit_interval_ms: EDIT_MS,
       interval_ms: 30,
-      timeout_secs: 1,
+      timeout_secs: 15,
       ...config,
     };
     await this.running.kernel.enable({ plugins: [slack], sections: { slack: section } });

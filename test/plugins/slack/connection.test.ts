@@ -1,6 +1,6 @@
 import slack, { type SlackConfig } from "@claudeway/plugin-slack";
 import { expect } from "chai";
-import { eventually } from "../../e2e/poll.js";
+import { eventually, limitSecs } from "../../e2e/poll.js";
 import { createKernel, rejectionMessage } from "../../kernel/kit.js";
 import { fakeOffers } from "../offers.js";
 import { SlackBot, servicesOf } from "./bot-kit.js";
@@ -112,9 +112,7 @@ describe("slack's connection", () => {
   });
 
   it("keeps buttons and waiting messages over a restart", async () => {
-    // A message that Slack shows, and that seems not to have been sent, would be sent again.
-    const patient = { timeout_secs: 60 };
-    bot = await (await SlackBot.start(patient)).ready();
+    bot = await (await SlackBot.start()).ready();
     bot.turns.script = (prompt) => ({ pieces: Array(prompt === "slow" ? 300 : 1).fill("z "), everyMs: 10 });
     const root = bot.slack.mention("slow");
     await bot.shows("z z");
@@ -126,7 +124,7 @@ describe("slack's connection", () => {
     const cards = async () => (await bot.store.list("")).entries.filter(({ key }) => key.includes("/card/"));
     await eventually("its buttons are stored", async () => (await cards()).length > 0);
     await bot.stop();
-    await bot.launch(patient);
+    await bot.launch();
     await bot.ready();
     bot.slack.press(card, "Approve");
     await eventually("a decision", () => bot.approvalService.approvals.get("a1")?.status === "allowed");
@@ -145,7 +143,8 @@ describe("slack's connection", () => {
     ];
     for (const [what, behaviour] of troubles) {
       it(`survives ${what} at ${method}, and answers`, async () => {
-        bot = await SlackBot.start({}, ({ slack: server }) => server.next(method, behaviour));
+        const config = behaviour === "hang" ? { timeout_secs: limitSecs(1) } : {};
+        bot = await SlackBot.start(config, ({ slack: server }) => server.next(method, behaviour));
         bot.slack.mention("hello");
         await bot.shows("you said: hello");
         expect(bot.turns.ran).to.have.length(1);
@@ -209,7 +208,7 @@ describe("slack's settings", () => {
     events: ["failures"],
     feeds: [],
     interval_ms: 1000,
-    timeout_secs: 1,
+    timeout_secs: 15,
     backlog: 10,
   });
   const check = async (config: SlackConfig) =>

@@ -2,7 +2,7 @@ import type { Approval, ListenAddress } from "@claudeway/core";
 import slack, { type SlackConfig } from "@claudeway/plugin-slack";
 import { expect } from "chai";
 import type { PluginServices } from "#kernel/capabilities.js";
-import { eventually } from "../../e2e/poll.js";
+import { eventually, limitSecs } from "../../e2e/poll.js";
 import { createKernel, pause, rejectionMessage, type TestKernel } from "../../kernel/kit.js";
 import { memoryStore } from "../memory-store.js";
 import { approvalOf, fakeOffers, outcomeOf, turnOf } from "../offers.js";
@@ -59,7 +59,7 @@ describe("slack", () => {
   });
 
   async function start(config: Partial<SlackConfig> = {}): Promise<void> {
-    const section = { webhook_url: server.url(), interval_ms: INTERVAL_MS, timeout_secs: 0.5, ...config };
+    const section = { webhook_url: server.url(), interval_ms: INTERVAL_MS, timeout_secs: 15, ...config };
     await running.kernel.enable({ plugins: [slack], sections: { slack: { ...section } } });
   }
 
@@ -263,7 +263,7 @@ describe("slack", () => {
     ["half an answer", "half"],
   ] as const) {
     it(`retries after ${what}, and loses nothing`, async () => {
-      await start();
+      await start(behaviour === "hang" ? { timeout_secs: limitSecs(0.5) } : {});
       server.next(behaviour, behaviour);
       emit.finished();
       await arrived(1);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { isSlacks } from "#plugins/slack/slack-api.js";
-import { eventually } from "../../e2e/poll.js";
+import { eventually, limitSecs } from "../../e2e/poll.js";
 import { SlackBot } from "./bot-kit.js";
 
 describe("files of slack's messages", () => {
@@ -28,7 +28,7 @@ describe("files of slack's messages", () => {
   });
 
   it("have 20 MB together; the sender learns how many are left out", async () => {
-    bot = await (await SlackBot.start({ timeout_secs: 30 })).ready();
+    bot = await (await SlackBot.start()).ready();
     const sizes = [12_000_000, 12_000_000, 9_000_000, 1000];
     bot.slack.mention("look", { files: sizes.map((size, n) => fileOf(`F${n}`, Buffer.alloc(size, n))) });
     await bot.shows("you said: look");
@@ -43,7 +43,7 @@ describe("files of slack's messages", () => {
   });
 
   it("are fetched for four conversations at once, while others are answered", async () => {
-    bot = await (await SlackBot.start({ timeout_secs: 30 })).ready();
+    bot = await (await SlackBot.start()).ready();
     let send: () => void = () => undefined;
     bot.slack.holdFiles = new Promise((resolve) => {
       send = resolve;
@@ -61,9 +61,10 @@ describe("files of slack's messages", () => {
   });
 
   it("have the time to be sent that they need", async () => {
-    bot = await (await SlackBot.start({ timeout_secs: 0.5 })).ready();
+    const limit = limitSecs(0.5);
+    bot = await (await SlackBot.start({ timeout_secs: limit })).ready();
     bot.turns.files.set("large.csv", "x".repeat(200_000));
-    bot.slack.uploadMs = 1000;
+    bot.slack.uploadMs = limit * 1000 + 500;
     bot.turns.script = () => ({
       calls: [{ name: "Write", input: { file_path: "/w/large.csv", content: "" } }],
       pieces: ["See large.csv"],
@@ -75,7 +76,7 @@ describe("files of slack's messages", () => {
   });
 
   it("are named if they could not be sent", async () => {
-    bot = await (await SlackBot.start({ timeout_secs: 0.5 })).ready();
+    bot = await (await SlackBot.start({ timeout_secs: limitSecs(0.5) })).ready();
     bot.slack.always.set("files.getUploadURLExternal", "hang");
     bot.turns.files.set("a.txt", "content");
     bot.turns.script = () => ({
@@ -88,7 +89,7 @@ describe("files of slack's messages", () => {
   });
 
   it("wait over a restart for their turn", async () => {
-    bot = await (await SlackBot.start({ timeout_secs: 30 })).ready();
+    bot = await (await SlackBot.start()).ready();
     bot.slack.holdFiles = new Promise(() => undefined);
     for (let n = 0; n < 6; n++)
       bot.slack.mention(`see ${n}`, { files: [fileOf(`F${n}`, Buffer.from(`picture ${n}`))] });
@@ -96,7 +97,7 @@ describe("files of slack's messages", () => {
     await eventually("four files", () => bot.slack.filesOpen === 4);
     await bot.stop();
     bot.slack.holdFiles = Promise.resolve();
-    await bot.launch({ timeout_secs: 30 });
+    await bot.launch();
     for (let n = 0; n < 6; n++) await bot.shows(`you said: see ${n}`);
     expect(bot.turns.ran).to.have.length(6);
   });
