@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { auditLines } from "../e2e/audit.js";
 import { KEYS } from "../e2e/gateway.js";
 import { OptionsGateway } from "../e2e/options-kit.js";
-import { eventually } from "../e2e/poll.js";
+import { eventually, limitSecs } from "../e2e/poll.js";
 
 const user = (content: unknown) => ({ role: "user", content });
 const says = (text: string) => ({ messages: [user(text)] });
@@ -130,7 +130,7 @@ describe("errors of the chat APIs, with the real CLI and the scripted model", ()
   let options: OptionsGateway;
   before(async () => {
     options = await OptionsGateway.start({
-      config: "[plugins.openai]\nenabled = true\ntimeout_secs = 8\n\n[plugins.anthropic]\nenabled = true\n",
+      config: "[plugins.openai]\nenabled = true\n\n[plugins.anthropic]\nenabled = true\n",
     });
   });
   after(() => options.dispose());
@@ -196,6 +196,9 @@ describe("errors of the chat APIs, with the real CLI and the scripted model", ()
     });
 
   it("an API that is overloaded until the turn's time is over is reported as that", async () => {
+    await options.gateway.stop();
+    const config = `[plugins.openai]\nenabled = true\ntimeout_secs = ${limitSecs(8)}\n`;
+    await options.gateway.launch({ config, env: options.env });
     const { response, body } = await post(COMPLETIONS, says("[[fail 20x 529 Overloaded]]"));
     expect(response.status).to.equal(503);
     expect(body.error.code).to.equal("overloaded");

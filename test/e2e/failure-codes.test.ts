@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { FailureCode, TurnResponse } from "#schemas/index.js";
 import { Conversation } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
+import { limitSecs } from "./poll.js";
 
 /** A CLI that is logged in to a subscription: only then does it read the account's limits. */
 const SUBSCRIBED = { ANTHROPIC_API_KEY: undefined, CLAUDE_CODE_OAUTH_TOKEN: "sk-ant-oat01-scripted" };
@@ -81,7 +82,7 @@ describe("codes of failures on Claude's side", () => {
 
   it("TIMEOUT during retries: names the cause, now and when the turn is read again", async () => {
     const { status, body, headers } = await gateway.request("/task", {
-      body: { prompt: "[[fail 20x 529 Overloaded]]", timeout_secs: 8 },
+      body: { prompt: "[[fail 20x 529 Overloaded]]", timeout_secs: limitSecs(8) },
     });
     expect(status).to.equal(408);
     expect(body).to.deep.equal({
@@ -97,7 +98,7 @@ describe("codes of failures on Claude's side", () => {
 
   it("TIMEOUT after a retry that got through: names no cause", async () => {
     const { status, body } = await gateway.request("/task", {
-      body: { prompt: "[[fail 1x 529 Overloaded]] [[words 2]] [[hang]]", timeout_secs: 8 },
+      body: { prompt: "[[fail 1x 529 Overloaded]] [[words 2]] [[hang]]", timeout_secs: limitSecs(8) },
     });
     expect(status).to.equal(408);
     expect(body).to.deep.equal({ error: "the turn ran past timeout_secs", code: "TIMEOUT" });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { expect } from "chai";
 import { Feed, HEARS, heardOf, readTurn } from "./events-kit.js";
 import { KEYS, TestGateway } from "./gateway.js";
-import { eventually } from "./poll.js";
+import { eventually, limitSecs } from "./poll.js";
 import { ASK, askAll, NO_TOOL, newSession, StreamedTurn } from "./questions-kit.js";
 
 const ASKED = {
@@ -161,7 +161,7 @@ describe("questions of the model, with the bypass on", () => {
     const id = await newSession(gateway);
     const turn = await StreamedTurn.start(gateway, `/session/${id}/stream`, {
       prompt: ASK,
-      timeout_secs: 20,
+      timeout_secs: limitSecs(10),
     });
     await turn.question();
     expect((await turn.done()).code).to.equal("TIMEOUT");

@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import tunnel from "@claudeway/plugin-cloudflare-tunnel";
 import { expect } from "chai";
 import type { PluginServices } from "#kernel/capabilities.js";
-import { eventually } from "../../e2e/poll.js";
+import { eventually, limitSecs } from "../../e2e/poll.js";
 import { createKernel, rejectionMessage, type TestKernel } from "../../kernel/kit.js";
 import { fakeOffers } from "../offers.js";
 import { type Behaviour, SAYS, StandIn } from "./stand-in.js";
@@ -15,6 +15,8 @@ const collect: () => void = runInNewContext("gc");
 const URL = "https://ten-towns-join-fast.trycloudflare.com";
 const TOKEN = "eyJhIjoiNGYwZDFjMWU4ZjUyNGYwYzhhNTMwYzdjMmYzYTlkMTAifQ==";
 const STRONG = [{ id: "admin", generated: false, secretLength: 32 }];
+/** Within it a cloudflared that works has its tunnel. */
+const START_SECS = limitSecs(1);
 const CATCH_ALL = { service: "http_status:404" };
 
 describe("cloudflare_tunnel", () => {
@@ -129,7 +131,7 @@ describe("cloudflare_tunnel", () => {
   it("announces a quick tunnel once it is connected, not while it retries", async () => {
     const unconnected = SAYS.quick("https://unconnected.trycloudflare.com").slice(0, -1);
     await start(
-      { start_secs: 1 },
+      { start_secs: START_SECS },
       { lines: [...unconnected, ...SAYS.noQuic] },
       { lines: unconnected, exit: 1 },
       { lines: SAYS.quick(URL) },
@@ -137,7 +139,9 @@ describe("cloudflare_tunnel", () => {
     await announces(URL);
     expect(announced).to.deep.equal([URL]);
     expect(running.complaints()[0]).to.match(
-      /^cloudflared had no tunnel after 1 s: Failed to dial a quic connection error="timeout/,
+      new RegExp(
+        `^cloudflared had no tunnel after ${START_SECS} s: Failed to dial a quic connection error="timeout`,
+      ),
     );
   });
 
@@ -176,15 +180,15 @@ describe("cloudflare_tunnel", () => {
   });
 
   it("kills one that hangs at its start and ignores TERM, and starts another", async () => {
-    await start({ start_secs: 0.3 }, { ignoreTerm: true, child: true }, { lines: SAYS.quick(URL) });
+    await start({ start_secs: START_SECS }, { ignoreTerm: true, child: true }, { lines: SAYS.quick(URL) });
     await announces(URL);
-    expect(running.complaints()[0]).to.contain("had no tunnel after 0.3 s");
+    expect(running.complaints()[0]).to.contain(`had no tunnel after ${START_SECS} s`);
     expect(await standIn.left()).to.have.length(1);
   });
 
   it("announces no URL of a run that it has given up", async () => {
     const late = "https://too-late.trycloudflare.com";
-    await start({ start_secs: 1 }, { lastLines: SAYS.quick(late) }, { lines: SAYS.quick(URL) });
+    await start({ start_secs: START_SECS }, { lastLines: SAYS.quick(late) }, { lines: SAYS.quick(URL) });
     await announces(URL);
     expect(announced).to.deep.equal([URL]);
   });
