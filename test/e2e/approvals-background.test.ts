@@ -1,7 +1,7 @@
 import type { Approval } from "@claudeway/schemas";
 import { expect } from "chai";
 import { asking, decide, newSession, onlyPending, prompt, read, startAsking } from "./approval-kit.js";
-import { agent, job } from "./background-kit.js";
+import { agent, endJobs, JOB, job } from "./background-kit.js";
 import { bash } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -63,10 +63,11 @@ describe("approvals of background work", () => {
   });
 
   it("asks about the calls of a turn that the CLI began by itself, for that turn", async () => {
-    gateway = await TestGateway.start(asking({ allow: RULE, live_wait_secs: 1, max_hold_secs: 60 }));
+    gateway = await TestGateway.start(asking({ allow: RULE, live_wait_secs: 1, max_hold_secs: 600 }));
     const session = await newSession(gateway);
     const work = "[[noticed [[write late.txt noticed]] [[say built]]]]";
-    const answer = await prompt(gateway, session, `${job(500)} [[say started]] ${work}`);
+    const answer = await prompt(gateway, session, `${JOB} [[say started]] ${work}`);
+    await endJobs(session);
     expect(answer.body.result).to.equal("started");
     const approval = await onlyPending(gateway, session);
     const { body } = await gateway.request<{ origin: string; state: string }>(`/turns/${approval.turn_id}`);
@@ -78,7 +79,7 @@ describe("approvals of background work", () => {
   it("leaves a prompt's calls to its turn after the CLI has reported a job that was lost", async () => {
     gateway = await startAsking({ allow: RULE });
     const session = await newSession(gateway);
-    expect((await prompt(gateway, session, `${job(60_000)} [[say started]]`)).body.result).to.equal(
+    expect((await prompt(gateway, session, `${job(600_000)} [[say started]]`)).body.result).to.equal(
       "started",
     );
     await gateway.stop("SIGTERM");

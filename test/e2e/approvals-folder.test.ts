@@ -22,7 +22,7 @@ describe("approvals are valid in the shell's current directory", () => {
   describe("session grants", () => {
     let gateway: TestGateway;
     before(async () => {
-      gateway = await startAsking({ live_wait_secs: 25 });
+      gateway = await startAsking({ live_wait_secs: 600 });
     });
     after(() => gateway.dispose());
 

@@ -20,7 +20,7 @@ import type { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import { readProcess } from "./processes.js";
 
-const LIVE = asking({ live_wait_secs: 60 });
+const LIVE = asking({ live_wait_secs: 600 });
 const PARKS = asking({ live_wait_secs: 0.2 });
 
 describe("approvals after a kill of all processes", () => {

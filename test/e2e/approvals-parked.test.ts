@@ -16,7 +16,7 @@ import {
   turnIn,
 } from "./approval-kit.js";
 import { KEYS, type TestGateway } from "./gateway.js";
-import { eventually } from "./poll.js";
+import { eventually, limitSecs } from "./poll.js";
 import { readProcess } from "./processes.js";
 
 describe("approvals, parked", () => {
@@ -215,7 +215,8 @@ describe("approvals, parked", () => {
 
   it("expires by the timer or at the start, and the turn resumes with a denial", async () => {
     await gateway.stop();
-    await gateway.launch(asking({ live_wait_secs: 0.2, expires_secs: 6 }));
+    const expires_secs = limitSecs(6);
+    await gateway.launch(asking({ live_wait_secs: 0.2, expires_secs }));
     const [one, two] = [await newSession(gateway), await newSession(gateway)];
     const first = await park(gateway, one, "[[write a.txt A]]");
     const { result } = await turnIn(gateway, first.turnId, "completed");
@@ -223,7 +224,7 @@ describe("approvals, parked", () => {
     expect((await gateway.request(`/approvals/${first.approval.id}`)).body).to.include({ status: "expired" });
     const second = await park(gateway, two, "[[write a.txt A]]");
     await gateway.stop("SIGKILL");
-    await new Promise((resolve) => setTimeout(resolve, 6500));
+    await new Promise((resolve) => setTimeout(resolve, expires_secs * 1000 + 500));
     await gateway.launch(asking({ live_wait_secs: 0.2 }));
     expect((await turnIn(gateway, second.turnId, "completed")).result?.result).to.include(
       "expired without a decision",
@@ -249,7 +250,7 @@ describe("approvals, parked", () => {
 
   it("a closing gateway parks live requests, and the next one resumes them", async () => {
     await gateway.stop();
-    await gateway.launch(asking({ live_wait_secs: 60 }));
+    await gateway.launch(asking({ live_wait_secs: 600 }));
     const session = await newSession(gateway);
     const answer = prompt(gateway, session, "[[write a.txt A]]");
     await eventually("a request", async () => {

@@ -15,7 +15,7 @@ import {
   turnIn,
 } from "./approval-kit.js";
 import type { TestGateway } from "./gateway.js";
-import { eventually } from "./poll.js";
+import { eventually, limitSecs } from "./poll.js";
 
 const NAMES = ["a", "b", "c"];
 
@@ -35,7 +35,7 @@ function choices(count: number): boolean[][] {
 describe("several calls in one message", () => {
   let gateway: TestGateway;
   before(async () => {
-    gateway = await startAsking({ live_wait_secs: 60 });
+    gateway = await startAsking({ live_wait_secs: 600 });
   });
   after(() => gateway.dispose());
 
@@ -127,7 +127,7 @@ describe("several calls in one message", () => {
   describe("without a decision in time", () => {
     before(async () => {
       await gateway.stop();
-      await gateway.launch(asking({ live_wait_secs: 5 }));
+      await gateway.launch(asking({ live_wait_secs: limitSecs(5) }));
     });
 
     it("two at once: the first is denied with the advice to repeat it, the last parks and runs once", async () => {

@@ -112,7 +112,7 @@ function marksOf(session: TestSession): string[] {
 describe("a workdir with its own permission settings", () => {
   let gateway: TestGateway;
   before(async () => {
-    gateway = await startAsking({ live_wait_secs: 25 });
+    gateway = await startAsking({ live_wait_secs: 600 });
   });
   after(() => gateway.dispose());
 
@@ -167,7 +167,7 @@ describe("a workdir with its own permission settings", () => {
   it("denies calls after the plugin is disabled, and never bypasses", async () => {
     await gateway.stop();
     const { env } = BYPASS;
-    await gateway.launch({ env, config: "[plugins.approval]\nenabled = true\nlive_wait_secs = 60\n" });
+    await gateway.launch({ env, config: "[plugins.approval]\nenabled = true\nlive_wait_secs = 600\n" });
     const session = await newSession(gateway);
     makeHostile(session);
     const kept = prompt(gateway, session, "[[write a.txt A]]");

@@ -19,7 +19,7 @@ import { areTwoNodes } from "./two-nodes.js";
 describe("approvals, decided live", () => {
   let gateway: TestGateway;
   before(async () => {
-    gateway = await startAsking({ live_wait_secs: 60 });
+    gateway = await startAsking({ live_wait_secs: 600 });
   });
   after(() => gateway.dispose());
 
@@ -381,7 +381,7 @@ describe("approvals, decided live", () => {
   });
 
   it("releases its place in the queue while it waits", async () => {
-    const narrow = await startAsking({ live_wait_secs: 60 });
+    const narrow = await startAsking({ live_wait_secs: 600 });
     try {
       await narrow.stop();
       const { env, args, config } = narrowed();
@@ -404,6 +404,6 @@ describe("approvals, decided live", () => {
 });
 
 function narrowed() {
-  const { env, args, config } = asking({ live_wait_secs: 120 });
+  const { env, args, config } = asking({ live_wait_secs: 600 });
   return { env, args, config: `[engine]\nmax_running = 1\n${config}` };
 }

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Tokens, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
@@ -19,6 +21,15 @@ export function jobUntil(file: string): string {
   return inBackground(
     `node -e 'const timer = setInterval(() => fs.existsSync("${file}") && clearInterval(timer), 50)'`,
   );
+}
+
+/** A call that starts a job in the background, which `endJobs` ends. */
+export const JOB = jobUntil("go");
+
+/** Ends the jobs of a session, once it is so many ms later. */
+export async function endJobs({ workdir }: { readonly workdir: string }, afterMs = 0): Promise<void> {
+  await sleep(afterMs);
+  writeFileSync(join(workdir, "go"), "");
 }
 
 function inBackground(command: string): string {

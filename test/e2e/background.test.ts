@@ -2,11 +2,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { readEvents } from "#testing/event-parser.js";
-import { agent, ask, askAll, checkSums, job, notices, openTurns, WORDS } from "./background-kit.js";
+import {
+  agent,
+  ask,
+  askAll,
+  checkSums,
+  endJobs,
+  JOB,
+  job,
+  notices,
+  openTurns,
+  WORDS,
+} from "./background-kit.js";
 import { bash, Conversation } from "./conversation.js";
 import { sumOfDealt } from "./dealt.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
+import { childrenGone } from "./processes.js";
 
 const options = (idleSecs: number, backgroundSecs = 3600) => ({
   env: { IS_SANDBOX: "1" },
@@ -23,7 +35,8 @@ describe("answers beside background work", () => {
       it(`belong to their prompts with idle_secs = ${idleSecs} and pauses of ${pauseMs} ms`, async () => {
         gateway = await TestGateway.start(options(idleSecs));
         const talk = await Conversation.start(gateway);
-        expect((await talk.say(`${job(2500)} [[say started]]`)).body.result).to.equal("started");
+        expect((await talk.say(`${JOB} [[say started]]`)).body.result).to.equal("started");
+        void endJobs(talk, 2500);
         await askAll(talk, pauseMs);
         await eventually("the background turn", async () => (await notices(talk)).length === 1 || undefined);
         await checkSums(talk);
@@ -34,8 +47,8 @@ describe("answers beside background work", () => {
   it("belong to their prompts where a process is not kept for its background work", async () => {
     gateway = await TestGateway.start(options(1, 0));
     const talk = await Conversation.start(gateway);
-    expect((await talk.say(`${job(20_000)} [[say started]]`)).body.result).to.equal("started");
-    await sleep(2500);
+    expect((await talk.say(`${job(600_000)} [[say started]]`)).body.result).to.equal("started");
+    await childrenGone(gateway);
     const first = await ask(talk, "alpha");
     expect(first.background_lost?.map(({ kind, reason }) => ({ kind, reason }))).to.deep.equal([
       { kind: "shell", reason: "idle" },
@@ -52,7 +65,7 @@ describe("answers beside background work", () => {
     it(`belong to their prompts after ${how}, and report what was lost`, async () => {
       gateway = await TestGateway.start(options(60));
       const talk = await Conversation.start(gateway);
-      expect((await talk.say(`${job(20_000)} [[say started]]`)).body.result).to.equal("started");
+      expect((await talk.say(`${job(600_000)} [[say started]]`)).body.result).to.equal("started");
       expect((await talk.view()).background?.map(({ kind }) => kind)).to.deep.equal(["shell"]);
       await gateway.stop(end);
       await gateway.launch();
@@ -71,7 +84,8 @@ describe("answers beside background work", () => {
   it("belong to their prompts when a job ends during one", async () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
-    await talk.say(`${job(1500)} [[say started]]`);
+    await talk.say(`${JOB} [[say started]]`);
+    void endJobs(talk, 1000);
     expect((await talk.say("[[slow 400]] [[words 6]]")).body.result).to.equal(
       "word1 word2 word3 word4 word5 word6",
     );
@@ -82,8 +96,8 @@ describe("answers beside background work", () => {
   it("belong to their prompts when three jobs end at once", async () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
-    await talk.say(`[[both ${job(1500)} ${job(1500)} ${job(1500)}]] [[say started]]`);
-    await sleep(1300);
+    await talk.say(`[[both ${JOB} ${JOB} ${JOB}]] [[say started]]`);
+    void endJobs(talk, 200);
     await askAll(talk, 100);
     await eventually("three background turns", async () => (await notices(talk)).length === 3 || undefined);
     await checkSums(talk);
@@ -120,7 +134,8 @@ describe("answers beside background work", () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
     const work = `[[noticed ${bash("node -e 'setTimeout(()=>{},1500)'")} [[say built]]]]`;
-    await talk.say(`${job(500)} [[say started]] ${work}`);
+    await talk.say(`${JOB} [[say started]] ${work}`);
+    await endJobs(talk);
     await eventually("a background turn", async () => (await openTurns(talk)) === 1 || undefined);
     await ask(talk, "alpha");
     const [turn] = await notices(talk);
@@ -134,7 +149,8 @@ describe("answers beside background work", () => {
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);
     const work = `[[noticed ${bash("node -e 'setTimeout(()=>{},30000)'")} [[say built]]]]`;
-    await talk.say(`${job(500)} [[say started]] ${work}`);
+    await talk.say(`${JOB} [[say started]] ${work}`);
+    await endJobs(talk);
     await eventually("its tool call", async () =>
       talk.dealt().some(({ kind, end }) => kind === "notice" && end === "finished") ? true : undefined,
     );
@@ -160,7 +176,8 @@ describe("answers beside background work", () => {
         seen.push(origin === undefined ? event : `${event} ${origin}`);
       }
     })().catch(() => undefined);
-    await talk.say(`${job(500)} [[say started]]`);
+    await talk.say(`${JOB} [[say started]]`);
+    await endJobs(talk);
     await eventually("the background turn's end", async () => seen.includes("done background") || undefined);
     listening.abort();
     await reading;

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 import { decide, newSession, onlyPending, prompt } from "./approval-kit.js";
-import { job } from "./background-kit.js";
+import { endJobs, JOB } from "./background-kit.js";
 import { launchChromium } from "./chromium.js";
 import { logInAt, type Visit, visit } from "./dashboard-kit.js";
 import type { TestGateway } from "./gateway.js";
@@ -41,7 +41,7 @@ describe("the dashboard's open pages, while turns park, go on and begin by thems
   const state = (name: string) => page.locator(".state", { hasText: new RegExp(`^${name}$`) }).first();
 
   it("show that a turn waits for a usage limit, and that it has gone on", async () => {
-    await promptWaiting(gateway, "/task", "[[limit five_hour 15]] [[say fine]]");
+    await promptWaiting(gateway, "/task", `[[limit five_hour ${Math.ceil(limitSecs(15))}]] [[say fine]]`);
     await state("parked").waitFor();
     await state("completed").waitFor();
   });
@@ -64,7 +64,8 @@ describe("the dashboard's open pages, while turns park, go on and begin by thems
     const session = await newSession(gateway);
     await visited.go(`sessions/${session.id}`);
     await page.getByText("No turns yet.").waitFor();
-    await prompt(gateway, session, `${job(4000)} [[say started]] [[noticed ${SLOW_WORDS}]]`);
+    await prompt(gateway, session, `${JOB} [[say started]] [[noticed ${SLOW_WORDS}]]`);
+    await endJobs(session);
     const second = page.locator("article").nth(1);
     await second.getByText("word1 word2 word3").waitFor();
     await second.locator(state("running")).waitFor();

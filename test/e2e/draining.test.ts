@@ -70,7 +70,7 @@ describe("a gateway that drains", () => {
   });
 
   it("accepts decisions; waiting turns resume at the next start", async () => {
-    const asks = asking({ live_wait_secs: 60, deny: "^$", allow: "^Bash" });
+    const asks = asking({ live_wait_secs: 600, deny: "^$", allow: "^Bash" });
     gateway = await TestGateway.start(asks);
     const busy = gateway.request("/task", { body: { prompt: LONG_CALL } });
     await longCallRunning(gateway);

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { startScriptedModel } from "@claudeway/plugin-demo/model";
 import type { SessionStarted, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
-import { agent, job } from "./background-kit.js";
+import { newSession } from "./approval-kit.js";
+import { agent, endJobs, JOB } from "./background-kit.js";
 import { asRead, Feed, HEARS, heardOf, type ReadTurn, readTurn } from "./events-kit.js";
 import { TestGateway } from "./gateway.js";
 import { SUBSCRIPTION, startLimitedModel } from "./limited-model.js";
@@ -146,10 +147,12 @@ describe("the events of a turn", () => {
   });
 
   it("tell of a command in the background: its start in the turn, its end in the session", async () => {
-    const id = await sessionOf(gateway);
+    const session = await newSession(gateway);
+    const { id } = session;
     const feed = await Feed.open(gateway, id);
-    const prompt = `${job(1500)} [[say started]]`;
+    const prompt = `${JOB} [[say started]]`;
     const turn = await readTurn(gateway, `/session/${id}/stream`, { prompt, events: ["tasks"] });
+    await endJobs(session);
     const [started] = turn.of("task");
     expect(started).to.include({
       state: "started",

@@ -16,6 +16,9 @@ import { SANDBOX_SWITCH } from "./sandboxed.js";
 /** Then all that runs belongs to a turn. */
 const NO_SPARES = "[engine]\nspares = 0\n";
 
+/** All processes of a turn that was ended are gone by then, in ms; they would run for a minute. */
+const GONE_WITHIN_MS = Math.min(limitSecs(6), 30) * 1000;
+
 describe("turns that fail", () => {
   let gateway: TestGateway;
   before(async () => {
@@ -38,7 +41,7 @@ describe("turns that fail", () => {
     expect(body.code).to.equal("INVALID_REQUEST");
     expect(body.error).to.match(/^API Error: 400 .*the prompt is not to the model's taste/);
     expect(body.tokens).to.deep.equal({ input: 0, output: 0, cache_read: 0, cache_write: 0 });
-    await childrenGone(gateway, 6000);
+    await childrenGone(gateway, GONE_WITHIN_MS);
   });
 
   it("a failing model in a stream: done has the same", async () => {
@@ -66,7 +69,7 @@ describe("turns that fail", () => {
     });
     expect(status).to.equal(408);
     expect(body).to.deep.equal({ error: "the turn ran past timeout_secs", code: "TIMEOUT" });
-    await childrenGone(gateway, 6000);
+    await childrenGone(gateway, GONE_WITHIN_MS);
     const line = await lineOf("task timeout: the turn ran past timeout_secs");
     expect(line).to.include({ success: false, turn_id: headers.get("x-turn-id"), level: "WARN" });
     expect(line["cost_usd"]).to.be.greaterThan(0);
@@ -88,7 +91,7 @@ describe("turns that fail", () => {
       error: "the turn ran past timeout_secs",
       result: "word1 word2 word3",
     });
-    await childrenGone(gateway, 6000);
+    await childrenGone(gateway, GONE_WITHIN_MS);
   });
 
   it("a client that disconnects: the CLI and its tools end, the turn is recorded", async () => {
@@ -97,7 +100,7 @@ describe("turns that fail", () => {
     answer.catch(() => undefined);
     await longCallRunning(gateway);
     leaving.abort();
-    await childrenGone(gateway, 6000);
+    await childrenGone(gateway, GONE_WITHIN_MS);
     const line = await lineOf("task interrupted: the client disconnected");
     expect(line).to.include({ success: false });
     expect(line["cost_usd"]).to.be.greaterThan(0);
@@ -114,7 +117,7 @@ describe("turns that fail", () => {
     expect((await events.next()).value).to.include({ event: "text" });
     await longCallRunning(gateway);
     leaving.abort();
-    await childrenGone(gateway, 6000);
+    await childrenGone(gateway, GONE_WITHIN_MS);
     const turn_id = response.headers.get("x-turn-id");
     await eventually("the turn's line", () =>
       auditLines(gateway, "admin").find(

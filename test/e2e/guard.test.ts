@@ -5,14 +5,14 @@ import { expect } from "chai";
 import { startTimeOf } from "#engine-claude/proc.js";
 import { bash, Conversation } from "./conversation.js";
 import { KEYS, TestGateway } from "./gateway.js";
-import { eventually } from "./poll.js";
+import { eventually, limitSecs } from "./poll.js";
 import { childrenGone, guardOf, readProcess } from "./processes.js";
 
 const SANDBOX = { env: { IS_SANDBOX: "1" } };
 /** Everything that a killed gateway left is gone by then, in ms. */
-const GONE_WITHIN_MS = 2000;
+const GONE_WITHIN_MS = limitSecs(2) * 1000;
 /** How long the model takes for each message, in ms. */
-const THINKS_MS = 300;
+const THINKS_MS = limitSecs(0.3) * 1000;
 /** The guard's resident memory stays below this, in kB: shells need 1,700 to 3,500. */
 const MAX_MEMORY_KB = 8000;
 

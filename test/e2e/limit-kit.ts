@@ -6,7 +6,7 @@ import { eventually } from "./poll.js";
 export const SUBSCRIBED = { ANTHROPIC_API_KEY: undefined, CLAUDE_CODE_OAUTH_TOKEN: "sk-ant-oat01-scripted" };
 
 /** How long a turn may take that waits for a limit of a few seconds, in ms. */
-const OVER_MS = 90_000;
+const OVER_MS = 400_000;
 
 export function startSubscribed({ config = "", ...options }: StartOptions = {}): Promise<TestGateway> {
   const engine = config.includes("[engine]") ? config : `[engine]\nspares = 0\n${config}`;

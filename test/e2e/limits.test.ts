@@ -6,9 +6,14 @@ import { Conversation } from "./conversation.js";
 import { priceOf, sumOfDealt } from "./dealt.js";
 import { KEYS, type TestGateway } from "./gateway.js";
 import { over, promptWaiting, startSubscribed, statusesOf, turnOf } from "./limit-kit.js";
+import { limitSecs } from "./poll.js";
 
 /** Long enough for a stop and a start of the gateway in between. */
-const LIMIT = "[[limit five_hour 12]]";
+const LIMIT = `[[limit five_hour ${Math.ceil(limitSecs(12))}]]`;
+/** Longer than its test. */
+const LONG_LIMIT = "[[limit five_hour 3600]]";
+/** Reached while the turn is answered. */
+const SHORT_SECS = Math.ceil(limitSecs(3));
 
 describe("a turn that waits for a usage limit", () => {
   let gateway: TestGateway;
@@ -86,7 +91,7 @@ describe("a turn that waits for a usage limit", () => {
   });
 
   it("can be a one-shot task, and keeps its stream", async () => {
-    const prompt = "[[bash echo once]] [[limit five_hour 3]] [[say fine]]";
+    const prompt = `[[bash echo once]] [[limit five_hour ${SHORT_SECS}]] [[say fine]]`;
     const response = await gateway.fetch("/task/stream", { body: { prompt, on_limit: "wait" } });
     const turnId = response.headers.get("x-turn-id") ?? "";
     expect(await response.text()).to.match(/event: done\ndata: .*"parked":true/);
@@ -99,7 +104,7 @@ describe("a turn that waits for a usage limit", () => {
 
   it("ends by an interrupt, and the session goes on", async () => {
     const talk = await Conversation.start(gateway);
-    const { headers } = await promptWaiting(gateway, talk.path, "[[limit five_hour 5]] [[say fine]]");
+    const { headers } = await promptWaiting(gateway, talk.path, `${LONG_LIMIT} [[say fine]]`);
     const { body } = await gateway.request(`${talk.path}/interrupt`, { method: "POST" });
     expect(body).to.include({ interrupted: true });
     const ended = await turnOf(gateway, headers.get("x-turn-id") ?? "");
@@ -115,17 +120,21 @@ describe("a turn that waits for a usage limit", () => {
 
   it("ends with its session", async () => {
     const talk = await Conversation.start(gateway);
-    const { headers } = await promptWaiting(gateway, talk.path, "[[limit five_hour 3]] [[say fine]]");
+    const { headers } = await promptWaiting(
+      gateway,
+      talk.path,
+      `[[limit five_hour ${SHORT_SECS}]] [[say fine]]`,
+    );
     expect((await gateway.request(talk.path, { method: "DELETE" })).status).to.equal(200);
     const ended = await turnOf(gateway, headers.get("x-turn-id") ?? "");
     expect(ended.state).to.equal("interrupted");
-    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await new Promise((resolve) => setTimeout(resolve, (SHORT_SECS + 2) * 1000));
     expect(statusesOf(gateway, talk.id)).to.deep.equal([429]);
   });
 
   it("keeps further prompts out of its session, unless they end it", async () => {
     const talk = await Conversation.start(gateway);
-    const { headers } = await promptWaiting(gateway, talk.path, "[[limit five_hour 5]] [[say fine]]");
+    const { headers } = await promptWaiting(gateway, talk.path, `${LONG_LIMIT} [[say fine]]`);
     const turnId = headers.get("x-turn-id");
     const refused = await promptWaiting(gateway, talk.path, "[[say next]]");
     expect(refused.status).to.equal(409);
@@ -136,7 +145,7 @@ describe("a turn that waits for a usage limit", () => {
 
   it("belongs to its key", async () => {
     const talk = await Conversation.start(gateway);
-    const { headers } = await promptWaiting(gateway, talk.path, "[[limit five_hour 5]] [[say fine]]");
+    const { headers } = await promptWaiting(gateway, talk.path, `${LONG_LIMIT} [[say fine]]`);
     const asBob = { key: KEYS.bob };
     expect((await gateway.request(`/turns/${headers.get("x-turn-id")}`, asBob)).status).to.equal(404);
     expect((await gateway.request(`${talk.path}/interrupt`, { method: "POST", ...asBob })).status).to.equal(
@@ -151,7 +160,7 @@ describe("a turn that waits for a usage limit", () => {
       .to.include({ code: "USAGE_LIMIT", limit: "seven_day" })
       .and.not.have.property("parked");
     await new Promise((resolve) => setTimeout(resolve, 2000));
-    const long = await promptWaiting(gateway, talk.path, "[[limit five_hour 60]]", { max_wait_secs: 30 });
+    const long = await promptWaiting(gateway, talk.path, LONG_LIMIT, { max_wait_secs: 30 });
     expect(long.body).to.include({ code: "USAGE_LIMIT" }).and.not.have.property("parked");
     expect(long.body.resets_at).to.be.a("string");
   });
@@ -162,7 +171,7 @@ describe("turns of one account that wait for a usage limit", () => {
     const gateway = await startSubscribed({ config: '[engine]\nspares = 0\non_limit = "wait"\n' });
     try {
       // The first one asks for a second limit as soon as it goes on.
-      const prompts = ["[[limit five_hour 20]] [[limit five_hour 5]] [[say 0]]"];
+      const prompts = [`[[limit five_hour ${Math.ceil(limitSecs(20))}]] [[limit five_hour 5]] [[say 0]]`];
       for (let i = 1; i < 6; i++) prompts.push(`[[say ${i}]]`);
       const first = await gateway.request("/task", { body: { prompt: prompts[0] } });
       const rest = await Promise.all(
@@ -193,7 +202,7 @@ describe("turns of one account that wait for a usage limit", () => {
       config: '[engine]\nspares = 0\non_limit = "wait"\nmax_limit_waits_per_key = 1\n',
     });
     try {
-      const prompt = "[[limit five_hour 30]] [[say fine]]";
+      const prompt = `${LONG_LIMIT} [[say fine]]`;
       const first = await gateway.request("/task", { body: { prompt } });
       const second = await gateway.request("/task", { body: { prompt } });
       const bobs = await gateway.request("/task", { body: { prompt }, key: KEYS.bob });

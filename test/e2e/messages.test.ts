@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ConversationTurn, SessionMessages, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
-import { job, notices, openTurns } from "./background-kit.js";
+import { endJobs, JOB, notices, openTurns } from "./background-kit.js";
 import { bash, Conversation } from "./conversation.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -98,7 +98,8 @@ describe("GET /session/:id/messages", () => {
 
   it("finds a turn that the CLI began by itself", async () => {
     const talk = await Conversation.start(gateway);
-    await talk.say(`${job(500)} [[words 2]]`);
+    await talk.say(`${JOB} [[words 2]]`);
+    await endJobs(talk);
     await eventually("the background turn", async () => (await notices(talk)).length === 1 || undefined);
     await eventually("its end", async () => (await openTurns(talk)) === 0 || undefined);
     const { turns } = await messagesOf(talk.id);

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { decide, onlyPending, startAsking, turnIn } from "./approval-kit.js";
 import { KEYS, type TestGateway } from "./gateway.js";
 import { OptionsGateway } from "./options-kit.js";
+import { limitSecs } from "./poll.js";
 import { ASK, newSession, StreamedTurn } from "./questions-kit.js";
 
 const ANSWERS = { answers: { "Which way?": "right" } };
@@ -63,7 +64,7 @@ describe("questions of the model, in the approval modes", () => {
     const path = async () => `/session/${await newSession(gateway, KEYS.bob)}/stream`;
     const asBob = { key: KEYS.bob };
     before(async () => {
-      gateway = await startAsking({ live_wait_secs: 6 });
+      gateway = await startAsking({ live_wait_secs: limitSecs(6) });
     });
     after(() => gateway.dispose());
 

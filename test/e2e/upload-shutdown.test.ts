@@ -16,10 +16,10 @@ describe("an upload while the gateway shuts down", () => {
   });
   afterEach(() => gateway.dispose());
 
-  async function begun(): Promise<RawClient> {
+  async function begun(bytes: number): Promise<RawClient> {
     const client = await RawClient.open(gateway.url);
     client.send(
-      `PUT ${talk.path}/files/large HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEYS.admin}\r\ncontent-length: ${SIZE}\r\n\r\nbegun`,
+      `PUT ${talk.path}/files/large HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEYS.admin}\r\ncontent-length: ${SIZE}\r\n\r\n${"x".repeat(bytes)}`,
     );
     await eventually("the upload", () => files().length === 1);
     gateway.signal("SIGTERM");
@@ -29,7 +29,7 @@ describe("an upload while the gateway shuts down", () => {
   const files = () => readdirSync(talk.workdir);
 
   it("is answered with 503, and leaves no part of the file", async () => {
-    const client = await begun();
+    const client = await begun(5);
     await client.closed;
     const { status, body } = client.answer;
     expect([status, JSON.parse(body)]).to.deep.equal([
@@ -41,8 +41,8 @@ describe("an upload while the gateway shuts down", () => {
   });
 
   it("is finished if it arrives in time", async () => {
-    const client = await begun();
-    client.send("x".repeat(SIZE - "begun".length));
+    const client = await begun(SIZE - 1);
+    client.send("x");
     await client.closed;
     expect(client.answer.status).to.equal(200);
     expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { AdminSessions } from "#plugins/dashboard/access/admin-sessions.js";
 import { readAudit } from "../../e2e/audit-lines.js";
 import { KEYS, type TestGateway } from "../../e2e/gateway.js";
-import { eventually } from "../../e2e/poll.js";
+import { eventually, limitSecs } from "../../e2e/poll.js";
 import { asker, listen, logIn, startWithDashboard } from "./admin.js";
 
 /** The tests come from many addresses, as from behind a proxy. */
@@ -178,11 +178,16 @@ describe("dashboard: access", () => {
 
     it("delays even the right key after three wrong ones, but not from another address", async () => {
       const from = { "x-forwarded-for": "192.0.2.1" };
-      for (const key of ["sk-wrong", KEYS.bob, "sk-wrong"]) {
-        const { status, body } = await login(key, from);
-        expect([status, body["error"]]).to.deep.equal([401, "this is not the admin key"]);
-      }
-      const slowed = await login(KEYS.admin, from);
+      const slowed = await eventually("an attempt while it is delayed", async () => {
+        for (const key of ["sk-wrong", KEYS.bob, "sk-wrong"]) {
+          const { status, body } = await login(key, from);
+          expect([status, body["error"]]).to.deep.equal([401, "this is not the admin key"]);
+        }
+        const refused = performance.now();
+        const next = await login(KEYS.admin, from);
+        // A busy machine may take longer than the delay.
+        return (next.status === 429 || performance.now() - refused < 900) && next;
+      });
       expect(slowed.status).to.equal(429);
       expect(slowed.headers.get("retry-after")).to.equal("1");
       expect((await login(KEYS.admin, { "x-forwarded-for": "192.0.2.1, 192.0.2.2" })).status).to.equal(200);
@@ -216,7 +221,7 @@ describe("dashboard: access", () => {
     after(() => gateway.dispose());
 
     it("expires, and ends its event stream", async () => {
-      gateway = await startWithDashboard("[plugins.dashboard]\nsession_secs = 1\n");
+      gateway = await startWithDashboard(`[plugins.dashboard]\nsession_secs = ${Math.ceil(limitSecs(1))}\n`);
       const cookie = await logIn(gateway);
       const feed = await listen(gateway, cookie);
       await feed.done;

@@ -14,7 +14,7 @@ import { rejection } from "../../kernel/kit.js";
 const BASE = `
 [plugins.openai]
 enabled = true
-timeout_secs = 30
+timeout_secs = 300
 
 [plugins.anthropic]
 enabled = true
