@@ -42,7 +42,7 @@ describe("processes with background work", () => {
   it("are ended after background_secs", async () => {
     gateway = await start("idle_secs = 60\nbackground_secs = 2\n");
     const talk = await Conversation.start(gateway);
-    await talk.say(`${job(60_000)} [[say started]]`);
+    await talk.say(`${job(600_000)} [[say started]]`);
     await eventually("its end", async () => (await running(talk)) === 0);
     expect(reasonsOf((await talk.say("[[say hi]]")).body)).to.deep.equal(["limit"]);
     await gateway.logs("background work was stopped before it finished");
@@ -52,8 +52,8 @@ describe("processes with background work", () => {
     gateway = await start("idle_secs = 1\nmax_background_per_key = 1\n");
     const first = await Conversation.start(gateway);
     const second = await Conversation.start(gateway);
-    await first.say(`${job(30_000)} [[say started]]`);
-    await second.say(`${job(30_000)} [[say started]]`);
+    await first.say(`${job(600_000)} [[say started]]`);
+    await second.say(`${job(600_000)} [[say started]]`);
     await eventually("the end of the second", async () => (await running(second)) === 0);
     expect(await running(first)).to.equal(1);
     expect(reasonsOf((await second.say("[[say hi]]")).body)).to.deep.equal(["limit"]);
@@ -62,7 +62,7 @@ describe("processes with background work", () => {
   it("of one-shot tasks end with the answer, which says so", async () => {
     gateway = await start("");
     const { body } = await gateway.request<TurnResponse>("/task", {
-      body: { prompt: `${job(30_000)} [[say started]]` },
+      body: { prompt: `${job(600_000)} [[say started]]` },
     });
     expect([body.result, reasonsOf(body)]).to.deep.equal(["started", ["task"]]);
   });

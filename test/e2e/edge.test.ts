@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "chai";
 import { KEYS, TestGateway } from "./gateway.js";
-import { eventually } from "./poll.js";
+import { eventually, limitSecs } from "./poll.js";
 import { RawClient } from "./raw-client.js";
 import { withoutStartReport } from "./start-report.js";
 
 const HEAD = `POST /task HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEYS.admin}\r\nContent-Type: application/json\r\n`;
+/** Whoever is not slow on purpose has sent its headers by then. */
+const HEADER_SECS = Math.ceil(limitSecs(1));
 const BODY_BYTES = 65_536;
 const PIECE = "x".repeat(16_384);
 
@@ -34,8 +36,8 @@ describe("the edge", () => {
         "[limits]",
         `body_bytes = ${BODY_BYTES}`,
         "connections = 120",
-        "header_secs = 1",
-        "request_secs = 2",
+        `header_secs = ${HEADER_SECS}`,
+        `request_secs = ${2 * HEADER_SECS}`,
         "[engine]",
         "spares = 0",
       ].join("\n"),
@@ -204,9 +206,13 @@ describe("the edge", () => {
 
 describe("10,000 connections opened and left", () => {
   const COUNT = 10_000;
+  /** Half of them are opened within it. */
+  const OPENED_SECS = Math.ceil(Math.min(limitSecs(30), 120));
   let gateway: TestGateway;
   before(async () => {
-    gateway = await TestGateway.start({ config: "[limits]\nheader_secs = 30\n[engine]\nspares = 0\n" });
+    gateway = await TestGateway.start({
+      config: `[limits]\nheader_secs = ${OPENED_SECS}\n[engine]\nspares = 0\n`,
+    });
   });
   after(() => gateway.dispose());
 
