@@ -17,7 +17,7 @@ describe("the audit log of a cluster", () => {
   beforeEach(async () => {
     cluster = await Cluster.start({
       nodes: ["a", "b"],
-      cluster: { lease_secs: leaseSecs(3), shared_workdirs: true },
+      cluster: { lease_secs: leaseSecs(6), shared_workdirs: true },
       args: ["--enable-plugin", "dashboard"],
       config: { plugins: { approval: { enabled: true, rules: [{ ask: "Write" }], live_wait_secs: 60 } } },
     });

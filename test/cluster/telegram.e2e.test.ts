@@ -23,7 +23,7 @@ describe("telegram at two nodes, with the real CLI", () => {
     cluster = await Cluster.start({
       nodes: ["a", "b"],
       engine: "real",
-      cluster: { lease_secs: leaseSecs(4), shared_workdirs: true },
+      cluster: { lease_secs: leaseSecs(6), shared_workdirs: true },
       config: {
         engine: { spares: 0 },
         plugins: {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { isObject } from "#schemas/index.js";
 import { KEYS } from "../e2e/gateway.js";
-import { eventually } from "../e2e/poll.js";
+import { eventually, limitSecs } from "../e2e/poll.js";
 import { judge } from "./books.js";
 import { Cluster } from "./cluster.js";
 import { leaseSecs } from "./lease.js";
@@ -36,7 +36,7 @@ describe("two nodes on one database", () => {
   async function call(node: ClusterNode | undefined, path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(`${node?.url}${path}`, {
       // Of the node that is cut off from its database, the first answers may hang.
-      ...(body === undefined && { signal: AbortSignal.timeout(500) }),
+      ...(body === undefined && { signal: AbortSignal.timeout(limitSecs(0.5) * 1000) }),
       method: body === undefined ? "GET" : "POST",
       headers: { authorization: `Bearer ${KEYS.admin}`, "content-type": "application/json" },
       ...(body !== undefined && { body: JSON.stringify(body) }),

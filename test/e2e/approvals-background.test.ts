@@ -11,7 +11,7 @@ describe("approvals of background work", () => {
   afterEach(() => gateway.dispose());
 
   /** Agents are launched, and jobs run, unasked. */
-  const RULE = "^(Agent|Task)|setTimeout";
+  const RULE = "^(Agent|Task)|setTimeout|setInterval";
   const slow = bash("node -e 'setTimeout(()=>{},1500)'");
 
   it("rules decide an asynchronous subagent's calls, the rest is asked, for the turn that launched it", async () => {
