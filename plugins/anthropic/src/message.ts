@@ -45,11 +45,17 @@ export function blocksOf({ chat, forced }: MessageRequest, { response, thinking 
   return [...thoughts, ...(isSaid ? [{ type: "text" as const, text }] : []), ...calls];
 }
 
-export function stopReasonOf(
-  { forced }: MessageRequest,
-  { client_calls: calls }: TurnResponse,
-): "end_turn" | "tool_use" {
-  return forced === undefined && calls === undefined ? "end_turn" : "tool_use";
+const STOP_REASONS = [
+  "max_tokens",
+  "stop_sequence",
+  "refusal",
+  "pause_turn",
+  "model_context_window_exceeded",
+] as const;
+
+export function stopReasonOf({ forced }: MessageRequest, response: TurnResponse) {
+  if (forced !== undefined || response.client_calls !== undefined) return "tool_use";
+  return STOP_REASONS.find((reason) => reason === response.stop_reason) ?? "end_turn";
 }
 
 export function usageOf({ tokens }: TurnResponse) {

@@ -39,11 +39,19 @@ function toToolCall({ id, name, input }: AnswerCall) {
   return { id, type: "function", function: { name, arguments: JSON.stringify(input) } };
 }
 
+/** Why the model stopped; calls say more than a limit that it reached with them. */
 export function finishOf(
   { call }: CompletionRequest,
-  { client_calls: calls }: TurnResponse,
-): "stop" | "tool_calls" {
-  return call?.finish ?? (calls === undefined ? "stop" : "tool_calls");
+  response: TurnResponse,
+): "stop" | "length" | "tool_calls" {
+  if (call?.finish !== undefined) return call.finish;
+  if (response.client_calls !== undefined) return "tool_calls";
+  return isCutShort(response) ? "length" : "stop";
+}
+
+/** Whether the model had no room for the rest of its answer. */
+export function isCutShort({ stop_reason: reason }: TurnResponse): boolean {
+  return reason === "max_tokens" || reason === "model_context_window_exceeded";
 }
 
 /** Tokens as OpenAI's API counts them: the prompt's are all that was read, from a cache or not. */

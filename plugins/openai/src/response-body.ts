@@ -1,5 +1,6 @@
 import { type AnswerCall, answerCalls, type ChatEnd } from "@claudeway/chat";
 import type { TurnResponse } from "@claudeway/core";
+import { isCutShort } from "./completion.js";
 import type { ResponseRequest } from "./response-request.js";
 
 /** The fields that a response has from its beginning. */
@@ -44,12 +45,20 @@ export function responseBody(
 export type CompletedBody = ReturnType<typeof completedBody>;
 
 export function completedBody(head: ResponseHead, request: ResponseRequest, end: ChatEnd) {
+  const status = statusOf(request, end.response);
   return {
     ...responseBody(head, request),
-    status: "completed",
+    status,
+    incomplete_details: status === "incomplete" ? { reason: "max_output_tokens" } : null,
     output: outputItems(head, request, end),
     usage: usageOf(end.response),
   };
+}
+
+/** Calls are whole, so a response with some is. */
+function statusOf({ call }: ResponseRequest, response: TurnResponse): "completed" | "incomplete" {
+  const hasCalls = call?.forced !== undefined || response.client_calls !== undefined;
+  return !hasCalls && isCutShort(response) ? "incomplete" : "completed";
 }
 
 /** The text of the answer, or its structured output as JSON. */
@@ -64,7 +73,9 @@ export function outputItems(head: ResponseHead, request: ResponseRequest, { resp
   const isSaid = calls.length === 0 || (request.chat.schema === undefined && text !== "");
   return [
     ...(thinking === "" ? [] : [reasoningItem(head, thinking)]),
-    ...(isSaid ? [{ ...messageItem(head), status: "completed", content: [textPart(text)] }] : []),
+    ...(isSaid
+      ? [{ ...messageItem(head), status: statusOf(request, response), content: [textPart(text)] }]
+      : []),
     ...calls.map((call, index) => ({
       ...callItem(head, call, index),
       status: "completed",

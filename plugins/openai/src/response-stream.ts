@@ -43,7 +43,8 @@ export class ResponseStream {
         else if (event.type !== "end") yield ": keep-alive\n\n";
         else {
           yield* this.#itemsEnd(event);
-          yield this.#event("response.completed", { response: await this.completed(event) });
+          const response = await this.completed(event);
+          yield this.#event(`response.${response.status}`, { response });
         }
       }
     } catch (error) {
