@@ -169,10 +169,13 @@ export class SessionTable {
     await session.close();
   }
 
+  /** Closes all sessions: those that are answering, whose turns outlive a reload, once they have answered. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweeping);
-    await Promise.all([...this.#sessions.values()].map((session) => this.#close(session)));
+    const sessions = [...this.#sessions.values()];
+    for (const session of sessions) session.onUnused(() => this.#end(session));
+    await Promise.all(sessions.filter(({ calls }) => calls === 0).map((session) => this.#close(session)));
   }
 
   #sweep(): void {

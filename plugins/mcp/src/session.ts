@@ -40,6 +40,7 @@ export class McpSession {
   readonly #calls = new Map<RequestId, Call & { readonly abort: AbortController }>();
   readonly #transport: InstanceType<Sdk["Transport"]>;
   readonly #server: ReturnType<typeof createServer>;
+  #onUnused: (() => void) | undefined;
 
   constructor(sdk: Sdk, parts: ServerParts, { id, keyId }: SessionOptions) {
     this.id = id;
@@ -92,6 +93,7 @@ export class McpSession {
       this.usedAt = Date.now();
       this.#calls.delete(requestId);
       abort.abort();
+      if (this.#calls.size === 0) this.#onUnused?.();
     };
     return { signal: abort.signal, end };
   }
@@ -107,6 +109,11 @@ export class McpSession {
     // Rejects, since there is no stream; but the transport forgets the request.
     await this.#transport.send({ jsonrpc: "2.0", id: requestId, error }).catch(() => undefined);
     return true;
+  }
+
+  /** Calls it when the last of the requests that are being answered has ended. */
+  onUnused(unused: () => void): void {
+    this.#onUnused = unused;
   }
 
   async close(): Promise<void> {
