@@ -29,6 +29,12 @@ const MAX_DENIED_CALL = 500;
 export const MAX_DENIED_SHOWN = 5;
 const MAX_NAME = 100;
 const MAX_QUESTION = 1200;
+/** All answered questions above the open one together, and all of their answers. */
+const MAX_ANSWERED = 450;
+const MAX_ANSWERS = 750;
+/** All options that are listed together, and what each of them needs besides its text. */
+const MAX_OPTIONS = 1200;
+const OPTION_MARKUP = 15;
 const MAX_OPTION = 200;
 const MAX_BUTTON = 60;
 export const MAX_VERDICT = 300;
@@ -68,15 +74,16 @@ export function questionCard(
   const { say, verdict, sizes } = options;
   const questions = questionsOf(approval);
   const open = verdict === undefined ? questions[answered.length] : undefined;
-  const shown = questions.slice(0, verdict === undefined ? answered.length + 1 : undefined);
-  const most = Math.floor(MAX_QUESTION / shown.length);
+  const closed = open === undefined ? questions : questions.slice(0, answered.length);
+  const most = Math.floor((open === undefined ? MAX_QUESTION : MAX_ANSWERED) / closed.length);
+  const mostOfAnswer = Math.min(MAX_OPTION, Math.floor(MAX_ANSWERS / closed.length));
   const spans = lines([
     [plain("❓ "), bold(line(say("asks"), MAX_NAME, sizes))],
-    ...shown.flatMap((question, index) => [
-      [plain(clip(spellHidden(question.question), most, sizes))],
-      ...(question === open ? optionLines(question, sizes) : answerLines(answered[index], sizes)),
+    ...closed.flatMap(({ question }, index) => [
+      [plain(cut(spellHidden(question), most, sizes).text)],
+      ...answerLines(answered[index], mostOfAnswer, sizes),
     ]),
-    ...(open === undefined ? [] : [[italic(line(say("orReply"), MAX_OPTION, sizes))]]),
+    ...(open === undefined ? [] : openLines(open, options)),
     ...verdictLines(options),
   ]);
   const buttons = open && optionButtons(open, answered.length, ticked, options);
@@ -88,19 +95,31 @@ function lines(all: readonly (readonly Span[])[]): Span[] {
   return all.flatMap((spans, index) => (index === 0 ? spans : [plain("\n"), ...spans]));
 }
 
-function answerLines(answer: string | undefined, sizes: Sizes): Span[][] {
-  return answer === undefined ? [] : [[plain("→ "), bold(line(answer, MAX_OPTION, sizes))]];
+function answerLines(answer: string | undefined, most: number, sizes: Sizes): Span[][] {
+  return answer === undefined ? [] : [[plain("→ "), bold(line(answer, most, sizes))]];
 }
 
-function optionLines({ options }: Question, sizes: Sizes): Span[][] {
-  return options
-    .slice(0, 10)
-    .filter(({ description }) => description !== "")
-    .map(({ label, description }) => [
-      plain("• "),
-      bold(line(label, MAX_BUTTON, sizes)),
-      plain(`: ${line(description, 120, sizes)}`),
-    ]);
+/** The open question; options are listed for what their buttons do not show. */
+function openLines({ question, options: choices }: Question, options: CardOptions): Span[][] {
+  const { say, sizes } = options;
+  const asked = cut(spellHidden(question), MAX_QUESTION, sizes);
+  const listed = choices
+    .map(({ label, description }, index) => ({ label, description, ...buttonText(label, index, sizes) }))
+    .filter(({ description, hidden }) => description.trim() !== "" || hidden > 0);
+  const most = Math.max(0, Math.floor(MAX_OPTIONS / listed.length) - OPTION_MARKUP);
+  const shown = listed.map(({ label, description, mark }) => {
+    const name = cut(oneLine(label), Math.min(MAX_OPTION, most), sizes);
+    const said = cut(oneLine(description), most - sizes.text(name.text), sizes);
+    const spans = [plain(mark), bold(name.text), ...(said.text === "" ? [] : [plain(`: ${said.text}`)])];
+    return { spans, hidden: name.hidden + said.hidden };
+  });
+  const hidden = shown.reduce((sum, one) => sum + one.hidden, asked.hidden);
+  return [
+    [plain(asked.text)],
+    ...shown.map(({ spans }) => spans),
+    ...(hidden > 0 ? [warningSpans(hidden, options)] : []),
+    [italic(line(say("orReply"), MAX_OPTION, sizes))],
+  ];
 }
 
 function whereLines(approval: Approval, { sizes }: CardOptions): Span[][] {
@@ -120,11 +139,8 @@ function denialLines(denial: PermissionDenial, options: CardOptions): Span[][] {
   ];
 }
 
-function callSpans(
-  call: Parameters<typeof describeCall>[0],
-  most: number,
-  { say, sizes }: CardOptions,
-): Span[] {
+function callSpans(call: Parameters<typeof describeCall>[0], most: number, options: CardOptions): Span[] {
+  const { sizes } = options;
   const text = describeCall(call);
   const shown = clip(text, most, sizes);
   // Space at the ends is not sent: a file that ends in a newline is shown whole.
@@ -132,8 +148,11 @@ function callSpans(
   const language = call.tool === "Bash" ? "bash" : text.startsWith("{") ? "json" : "diff";
   const block: Span = { text: shown, tags: [{ kind: "pre", language }] };
   if (hidden <= 0) return [block];
-  const warning = bold(line(say("notShown", { count: hidden }), MAX_OPTION, sizes));
-  return [block, plain("\n⚠️ "), warning];
+  return [block, plain("\n"), ...warningSpans(hidden, options)];
+}
+
+function warningSpans(hidden: number, { say, sizes }: CardOptions): Span[] {
+  return [plain("⚠️ "), bold(line(say("notShown", { count: hidden }), MAX_OPTION, sizes))];
 }
 
 function verdictLines({ verdict, sizes }: CardOptions): Span[][] {
@@ -153,11 +172,11 @@ function optionButtons(
   ticked: readonly string[],
   options: CardOptions,
 ): Buttons {
-  const { say } = options;
+  const { say, sizes } = options;
   const { many } = question;
   const rows = question.options.map(({ label }, index) => {
     const box = many ? (ticked.includes(label) ? "☑ " : "☐ ") : "";
-    return [button(box + buttonText(label), `q${number}o${index}`, options)];
+    return [button(box + buttonText(label, index, sizes).text, `q${number}o${index}`, options)];
   });
   const deny = button(`❌ ${say("deny")}`, "d", options);
   return [...rows, many ? [button(`✅ ${say("done")}`, `q${number}k`, options), deny] : [deny]];
@@ -167,13 +186,27 @@ function button(label: string, action: Action, { token }: CardOptions, style?: B
   return { label, data: `${token}:${action}`, ...(style !== undefined && { style }) };
 }
 
-/** A button without text is refused. */
-function buttonText(label: string): string {
-  const clean = spellHidden(label).replace(/\s+/g, " ").trim();
-  return Array.from(clean).slice(0, MAX_BUTTON).join("") || "–";
+/** An option's button, and the mark that it is listed with: a number where the button does not show all of its label. */
+function buttonText(label: string, index: number, sizes: Sizes) {
+  const { text, hidden } = cut(oneLine(label), MAX_BUTTON, sizes);
+  const mark = hidden > 0 ? `${index + 1}. ` : "• ";
+  // A button without text is refused.
+  return { mark, hidden, text: hidden > 0 ? mark + text : text || "–" };
 }
 
 /** One line without invisible characters. */
 export function line(text: string, most: number, sizes: Sizes): string {
-  return clip(spellHidden(text).replace(/\s+/g, " ").trim(), most, sizes);
+  return cut(oneLine(text), most, sizes).text;
+}
+
+function oneLine(text: string): string {
+  return spellHidden(text).replace(/\s+/g, " ").trim();
+}
+
+/** As much of a text as fits; what is cut ends with an ellipsis. `hidden`: how many characters are left out. */
+function cut(text: string, most: number, sizes: Sizes): { readonly text: string; readonly hidden: number } {
+  const whole = sendable(text).trim();
+  if (sizes.text(whole) <= most) return { text: whole, hidden: 0 };
+  const shown = clip(whole, most - 1, sizes).trim();
+  return { text: `${shown}…`, hidden: whole.length - shown.length };
 }
