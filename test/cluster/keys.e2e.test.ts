@@ -55,7 +55,7 @@ describe("a key that is revoked at one of two nodes", () => {
     await eventually(
       "their ends",
       async () => (await turns()).every(({ end }) => end === "interrupted"),
-      20_000,
+      60_000,
     );
     for (const answer of await Promise.all(answers)) expect(answer.body).to.include({ success: false });
   });

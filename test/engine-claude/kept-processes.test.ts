@@ -36,7 +36,7 @@ describe("processes between turns", () => {
     await onStage([[...fresh(), wrong], fresh()], async (stage) => {
       const session = randomUUID();
       const one = await stage.run(stage.turn("one", { session }));
-      await eventually("its end", () => stage.engine.processes === 0, 10_000);
+      await eventually("its end", () => stage.engine.processes === 0, 30_000);
       const more = { session, resume: true, totals: one.totals.at(-1) };
       const two = await stage.run(stage.turn("two", more));
       expect(two.result.end).to.equal("completed");

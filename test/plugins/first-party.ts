@@ -152,7 +152,7 @@ const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
         api_root: api.url,
         edit_interval_ms: 20,
         poll_timeout_secs: 2,
-        request_timeout_secs: 0.5,
+        request_timeout_secs: 15,
         key_id: "user",
       },
       use: async () => {

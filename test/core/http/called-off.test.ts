@@ -55,7 +55,7 @@ describe("a turn that is cancelled while it begins", () => {
     await eventually(
       "the end of the turns",
       () => completed.length >= 1 && load().running + load().queued === 0,
-      5_000,
+      60_000,
     );
     expect(ended.length).to.be.greaterThan(0);
     expect(ended.filter(({ end }) => end !== "interrupted")).to.deep.equal([]);

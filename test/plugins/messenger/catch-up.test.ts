@@ -26,7 +26,7 @@ describe("what a bot catches up with", () => {
   };
   const cards = async () => (await bot.store.list("")).entries.filter(({ key }) => key.includes("/card/"));
   const failed = (count: number) =>
-    eventually("a complaint", () => bot.complaints.join().split("asking failed").length > count, 10_000);
+    eventually("a complaint", () => bot.complaints.join().split("asking failed").length > count);
   const hasButtons = ({ blocks }: Shown) => blocks.some(({ type }) => type === "actions");
 
   it("includes each request, though the channel of an older one refuses it", async () => {

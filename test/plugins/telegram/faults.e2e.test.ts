@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { TestGateway } from "../../e2e/gateway.js";
-import { eventually } from "../../e2e/poll.js";
+import { eventually, limitSecs } from "../../e2e/poll.js";
 import { SlackServer } from "../slack/slack-server.js";
 import { type Behaviour, BotApiServer, CHAT_ID, TOKEN, telegramSection } from "./bot-api.js";
 
@@ -31,13 +31,13 @@ describe("a gateway whose channels fail", () => {
   function config(): string {
     return `${telegramSection(
       api,
-      'events = ["failures"]\npoll_timeout_secs = 2\nrequest_timeout_secs = 0.5\nedit_interval_ms = 100\n',
+      `events = ["failures"]\npoll_timeout_secs = 2\nrequest_timeout_secs = ${limitSecs(0.5)}\nedit_interval_ms = 100\n`,
     )}
 [plugins.slack]
 enabled = true
 webhook_url = "${slack.url()}"
 interval_ms = 50
-timeout_secs = 0.5
+timeout_secs = ${limitSecs(0.5)}
 `;
   }
 

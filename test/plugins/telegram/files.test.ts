@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { expect } from "chai";
-import { eventually } from "../../e2e/poll.js";
+import { eventually, limitSecs } from "../../e2e/poll.js";
 import { TestBot } from "./kit.js";
 
 describe("telegram's progress and files", () => {
@@ -62,9 +62,10 @@ describe("telegram's progress and files", () => {
   });
 
   it("gives a large file the time that it needs", async () => {
-    bot = await (await TestBot.start({ request_timeout_secs: 0.5 })).ready();
+    const limit = limitSecs(0.5);
+    bot = await (await TestBot.start({ request_timeout_secs: limit })).ready();
     bot.turns.files.set("large.csv", "x".repeat(200_000));
-    bot.api.lateMs.set("sendDocument", 1000);
+    bot.api.lateMs.set("sendDocument", limit * 1000 + 500);
     bot.turns.script = () => ({
       calls: [{ name: "Write", input: { file_path: "/w/large.csv", content: "" } }],
       pieces: ["See large.csv"],
@@ -77,7 +78,7 @@ describe("telegram's progress and files", () => {
   });
 
   it("says that a file could not be sent, and goes on with the conversation", async () => {
-    bot = await (await TestBot.start({ request_timeout_secs: 0.5 })).ready();
+    bot = await (await TestBot.start({ request_timeout_secs: limitSecs(0.5) })).ready();
     bot.api.always.set("sendDocument", "hang");
     bot.turns.files.set("a.txt", "content");
     bot.turns.script = () => ({
