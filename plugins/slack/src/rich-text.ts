@@ -10,6 +10,9 @@ const MAX_FALLBACK = 1000;
 const MAX_ROWS = 5;
 const MAX_LABEL = 70;
 
+/** A person, as `Person.name` has them. */
+const USER = /^<@([UW][A-Z0-9]+)>$/;
+
 /** Each styled piece of text is an element of the message's JSON, which Slack limits too. */
 const STYLE_SIZE = 6;
 
@@ -24,7 +27,7 @@ type Inline = Extract<Group, { type: "rich_text_section" }>["elements"][number];
 
 /**
  * Spans as a block of rich text. It is shown verbatim, so it needs no escaping: no text in it is a mention, a link or
- * markup.
+ * markup. Only a span that is a person becomes a mention.
  */
 export function richText(spans: readonly Span[]): RichTextBlock {
   const groups: { readonly kind: Group["type"]; readonly spans: Span[] }[] = [];
@@ -44,9 +47,11 @@ export function richText(spans: readonly Span[]): RichTextBlock {
   return { type: "rich_text", elements };
 }
 
-/** The text of a message for notifications, escaped: it contains no mention. */
+/** The text of a message for notifications, escaped: it mentions only spans that are persons. */
 export function fallbackOf(spans: readonly Span[]): string {
-  return escapeText(clip(spans.map(({ text }) => text).join(""), MAX_FALLBACK));
+  const whole = spans.map(({ text }) => text).join("");
+  if (whole.length > MAX_FALLBACK) return escapeText(clip(whole, MAX_FALLBACK));
+  return spans.map((span) => (userIn(span) === undefined ? escapeText(span.text) : span.text)).join("");
 }
 
 /** Buttons as blocks: a row each, or a menu if there are many rows of one button. */
@@ -103,13 +108,21 @@ function toGroup(kind: Group["type"], spans: readonly Span[]): Group | undefined
   return kind === "rich_text_quote" ? { type: kind, elements } : { type: "rich_text_section", elements };
 }
 
-function toInline({ text, tags }: Span): Inline {
+/** The id of the person that a span is. */
+function userIn({ text, tags }: Span): string | undefined {
+  return tags.some(({ kind }) => kind === "user") ? USER.exec(text)?.[1] : undefined;
+}
+
+function toInline(span: Span): Inline {
+  const { text, tags } = span;
   const style = Object.fromEntries(
     tags.flatMap(({ kind }) =>
       kind === "bold" || kind === "italic" || kind === "strike" || kind === "code" ? [[kind, true]] : [],
     ),
   );
   const styled = Object.keys(style).length > 0 ? { style } : {};
+  const user = userIn(span);
+  if (user !== undefined) return { type: "user", user_id: user, ...styled };
   const link = tags.find((tag) => tag.kind === "link");
   // Slack opens these only.
   if (link?.kind === "link" && /^(?:https?|mailto):/i.test(link.url))

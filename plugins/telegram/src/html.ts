@@ -34,12 +34,14 @@ const ELEMENTS = { bold: "b", italic: "i", strike: "s", code: "code", quote: "bl
 
 function opening(tag: Tag): string {
   if (tag.kind === "link") return `<a href="${escapeHtml(tag.url)}">`;
+  if (tag.kind === "user") return "";
   if (tag.kind !== "pre") return `<${ELEMENTS[tag.kind]}>`;
   return tag.language === undefined ? "<pre>" : `<pre><code class="language-${tag.language}">`;
 }
 
 function closing(tag: Tag): string {
   if (tag.kind === "link") return "</a>";
+  if (tag.kind === "user") return "";
   if (tag.kind !== "pre") return `</${ELEMENTS[tag.kind]}>`;
   return tag.language === undefined ? "</pre>" : "</code></pre>";
 }

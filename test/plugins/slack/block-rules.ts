@@ -41,7 +41,8 @@ function aboutGroup({ type, elements }: Json): string | undefined {
   if (!["rich_text_section", "rich_text_preformatted", "rich_text_quote"].includes(String(type)))
     return `group ${String(type)}`;
   if (!Array.isArray(elements) || elements.length === 0) return "an empty group";
-  for (const { type: kind, text, url } of elements) {
+  for (const { type: kind, text, url, user_id: user } of elements) {
+    if (kind === "user" && type !== "rich_text_preformatted" && /^[UW][A-Z0-9]+$/.test(user)) continue;
     if (!INLINE.includes(kind)) return `element ${kind}`;
     if (typeof text !== "string" || text === "") return "an element without text";
     if (kind === "link" && !/^(?:https?|mailto):/.test(url)) return `link to ${url}`;

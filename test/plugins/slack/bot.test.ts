@@ -143,7 +143,10 @@ describe("slack's bot", () => {
     bot.slack.press(card, "Approve", { actionTs });
     bot.slack.press(card, "Approve", { actionTs });
     await eventually("no buttons", () => card.blocks.every(({ type }) => type !== "actions"));
-    expect(card.blocks.map((block) => JSON.stringify(block)).join()).to.contain(`Approved by <@${ADA}>`);
+    expect(card.blocks.map((block) => JSON.stringify(block)).join()).to.contain(
+      `Approved by ","style":{"bold":true}},{"type":"user","user_id":"${ADA}"`,
+    );
+    expect(card.text).to.contain(`Approved by <@${ADA}>`);
     await bot.acknowledged();
     const decision = bot.approvalService.approvals.get("a1")?.decision;
     expect(decision?.by).to.deep.equal({

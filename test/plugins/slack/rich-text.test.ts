@@ -34,6 +34,20 @@ describe("slack's rich text", () => {
     expect(flat).to.contain('"text":"h < i"');
   });
 
+  it("mentions the person who decided, and nothing that is written in a call", () => {
+    const call = approvalOf({ input: { command: "echo <@U024BE7LH>" } });
+    const cardOf = (who: string) =>
+      callCard(call, { say, token: "t", sizes: SIZES, verdict: `✅ Approved by ${who}`, who }).spans;
+    const spans = cardOf("<@U024BE7LH>");
+    const block = JSON.stringify(richText(spans));
+    expect(block).to.contain('{"type":"user","user_id":"U024BE7LH","style":{"bold":true}}');
+    expect(block).to.contain("echo <@U024BE7LH>");
+    expect(fallbackOf(spans)).to.contain("echo &lt;@U024BE7LH&gt;").and.contain("Approved by <@U024BE7LH>");
+    const forged = cardOf("<!channel>");
+    expect(JSON.stringify(richText(forged))).to.not.contain('"user"');
+    expect(fallbackOf(forged)).to.not.contain("<");
+  });
+
   for (const [what, text] of HOSTILE) {
     it(`shows ${what} in answers, calls, questions and buttons, within Slack's rules`, () => {
       for (const spans of messagesOf(text, SIZES)) {

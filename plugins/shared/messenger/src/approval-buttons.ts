@@ -4,7 +4,7 @@ import { type Board, newToken } from "./board.js";
 import { callCard, questionCard } from "./cards.js";
 import { codeOf, isRejected } from "./failures.js";
 import type { Message, Messenger, Press } from "./messenger.js";
-import { verdictOf } from "./news.js";
+import { deciderIn, verdictOf } from "./news.js";
 import { answersOf, questionsOf } from "./questions.js";
 import type { State } from "./state.js";
 import type { Card, CardOf } from "./state-entries.js";
@@ -223,7 +223,8 @@ export class ApprovalButtons {
 
   #messageOf(approval: Approval, { subject, token, verdict }: Card): Message {
     const { say, messenger } = this.options;
-    const options = { say, token, verdict, sizes: messenger.sizes };
+    const who = deciderIn(messenger.name, approval);
+    const options = { say, token, verdict, who, sizes: messenger.sizes };
     if (approval.kind !== "question") return callCard(approval, options);
     const { answered = [], ticked = [] } = subject.kind === "approval" ? subject : {};
     return questionCard(approval, answered, ticked, options);

@@ -2,7 +2,7 @@ import { type Approval, describeCall, spellHidden } from "@claudeway/core";
 import type { Button, Buttons, Message } from "./messenger.js";
 import { whereOf } from "./news.js";
 import { type Question, questionsOf } from "./questions.js";
-import { bold, italic, plain, type Span } from "./spans.js";
+import { BOLD, bold, italic, plain, type Span, withUser } from "./spans.js";
 import { clip, type Sizes, sendable } from "./split.js";
 import type { Say } from "./texts.js";
 import type { TurnResponse } from "./turn-shown.js";
@@ -19,6 +19,8 @@ export interface CardOptions {
   readonly sizes: Sizes;
   /** Set once decided; then there are no buttons. */
   readonly verdict?: string | undefined;
+  /** The person in the verdict, as the messenger names them. */
+  readonly who?: string | undefined;
 }
 
 type PermissionDenial = NonNullable<TurnResponse["permission_denials"]>[number];
@@ -155,8 +157,8 @@ function warningSpans(hidden: number, { say, sizes }: CardOptions): Span[] {
   return [plain("⚠️ "), bold(line(say("notShown", { count: hidden }), MAX_OPTION, sizes))];
 }
 
-function verdictLines({ verdict, sizes }: CardOptions): Span[][] {
-  return verdict === undefined ? [] : [[plain("")], [bold(line(verdict, MAX_VERDICT, sizes))]];
+function verdictLines({ verdict, who, sizes }: CardOptions): Span[][] {
+  return verdict === undefined ? [] : [[plain("")], withUser(line(verdict, MAX_VERDICT, sizes), who, [BOLD])];
 }
 
 function actionButtons(rows: readonly (readonly ("a" | "d" | "s")[])[], options: CardOptions): Buttons {

@@ -112,7 +112,8 @@ export class DenialButtons {
     const who = press.from.name;
     const verdict = say(action === "a" ? "approvedBy" : "deniedBy", { who });
     // From here on a second press finds it decided, even after a restart.
-    state.setCard({ ...card, verdict });
+    const decided = { ...card, verdict, who };
+    state.setCard(decided);
     await state.saved();
     scope.log.info({ turn_id: card.subject.turnId, user_id: press.from.id }, `denied calls: ${verdict}`);
     const { keyId, sessionId } = card.subject;
@@ -120,7 +121,7 @@ export class DenialButtons {
     if (action === "d")
       return void (await Promise.all([
         this.#board.say(press, "pressed"),
-        this.#settleDenials(card, verdict),
+        this.#settleDenials(decided, verdict),
       ]));
     const handle = await turns.approve(keyId, sessionId, toolUseIds).catch((error: unknown) => {
       if (scope.signal.aborted) throw error;
@@ -132,10 +133,10 @@ export class DenialButtons {
     const shown = { turnId: handle.id, sessionId, keyId, key, messageId: card.messageId };
     answers.expect(shown);
     const following = answers.follow(handle, shown);
-    await Promise.all([this.#board.say(press, "pressed"), this.#settleDenials(card, verdict), following]);
+    await Promise.all([this.#board.say(press, "pressed"), this.#settleDenials(decided, verdict), following]);
     const { approved = [] } = await handle.answer;
     const outcome = withoutRun(verdict, approved, toolUseIds, say);
-    if (outcome !== verdict) await this.#redraw(card, outcome);
+    if (outcome !== verdict) await this.#redraw(decided, outcome);
   }
 
   async #notApproved(press: Press, card: DenialsCard, error: unknown): Promise<undefined> {
@@ -160,12 +161,12 @@ export class DenialButtons {
     });
   }
 
-  async #messageOf({ subject, token }: DenialsCard, verdict: string): Promise<Message> {
+  async #messageOf({ subject, token, who }: DenialsCard, verdict: string): Promise<Message> {
     const { ledger, say, messenger } = this.options;
     const response = await ledger.response(subject.turnId);
     const shown = shownOf(subject);
     const denials = (response?.permission_denials ?? []).filter(({ tool_use_id: id }) => shown.includes(id));
-    return denialsCard(denials, { say, token, verdict, sizes: messenger.sizes });
+    return denialsCard(denials, { say, token, verdict, who, sizes: messenger.sizes });
   }
 }
 

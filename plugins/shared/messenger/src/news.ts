@@ -137,6 +137,11 @@ export function verdictOf({ status, decision, kind }: Approval, say: Say, channe
   return `✅ ${say(decision.scope === "session" ? "approvedSessionBy" : "approvedBy", { who })}`;
 }
 
+/** Who decided, if it was in this channel: only there it is a name of the messenger. */
+export function deciderIn(channel: string, { decision }: Pick<Approval, "decision">): string | undefined {
+  return decision?.by.channel === channel ? decision.by.who : undefined;
+}
+
 /** Names the shell's directory if it differs: the same command does something else in another directory. */
 export function whereOf({ kind, workdir, cwd = workdir }: Approval): string | undefined {
   return kind === "question" || cwd === workdir ? undefined : `in ${cwd}:`;

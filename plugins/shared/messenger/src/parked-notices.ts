@@ -2,8 +2,8 @@ import type { Approval, Approvals, PluginScope } from "@claudeway/core";
 import { line, MAX_VERDICT } from "./cards.js";
 import { unlessRejected } from "./failures.js";
 import type { Messenger } from "./messenger.js";
-import { verdictOf } from "./news.js";
-import { plain } from "./spans.js";
+import { deciderIn, verdictOf } from "./news.js";
+import { withUser } from "./spans.js";
 import type { State } from "./state.js";
 import type { Say } from "./texts.js";
 
@@ -56,7 +56,8 @@ export class ParkedNotices {
     try {
       const verdict = line(verdictOf(approval, say, messenger.name), MAX_VERDICT, messenger.sizes);
       const text = approval.status === "withdrawn" ? verdict : `${verdict}. ${say("goesOn")}`;
-      await unlessRejected(scope, messenger.edit(messageId, { spans: [plain(text)] }));
+      const spans = withUser(text, deciderIn(messenger.name, approval));
+      await unlessRejected(scope, messenger.edit(messageId, { spans }));
       this.#forget(approval.turnId, messageId);
       await state.saved();
     } finally {

@@ -1,6 +1,6 @@
-/** What a piece of text is. Each messenger writes it in its own markup. */
+/** What a piece of text is. Each messenger writes it in its own markup. `user`: a person, as the messenger names them. */
 export type Tag =
-  | { readonly kind: "bold" | "italic" | "strike" | "code" | "quote" }
+  | { readonly kind: "bold" | "italic" | "strike" | "code" | "quote" | "user" }
   | { readonly kind: "pre"; readonly language?: string }
   | { readonly kind: "link"; readonly url: string };
 
@@ -27,6 +27,17 @@ export function bold(text: string): Span {
 
 export function italic(text: string): Span {
   return { text, tags: [ITALIC] };
+}
+
+/** A text of the bot, with the person in it. @param user as the messenger names them */
+export function withUser(text: string, user: string | undefined, tags: readonly Tag[] = []): Span[] {
+  const at = user === undefined ? -1 : text.indexOf(user);
+  if (user === undefined || at < 0) return [{ text, tags }];
+  return [
+    { text: text.slice(0, at), tags },
+    { text: user, tags: [...tags, { kind: "user" }] },
+    { text: text.slice(at + user.length), tags },
+  ];
 }
 
 export function isSameTag(one: Tag | undefined, other: Tag | undefined): boolean {

@@ -50,6 +50,8 @@ export interface Card {
       };
   /** Set from the decision until the message shows it. */
   readonly verdict?: string;
+  /** The person in the verdict, as the messenger names them. */
+  readonly who?: string;
 }
 
 /** A message with buttons of one kind. */
