@@ -115,6 +115,27 @@ describe("cards of denied calls", () => {
     expect(turns.approved).to.deep.equal([idsOf(1)]);
   });
 
+  it("keep the calls that are left when others were approved elsewhere, one by one", async () => {
+    const { api, turns, running } = await inTelegram();
+    const approve = (...numbers: readonly number[]) => {
+      const approved = idsOf(...numbers).map((id) => ({ tool_use_id: id, tool_name: "Bash", ran: true }));
+      running.kernel.notify("afterExecute", turnOf(), outcomeOf({}, { approved: approved as never }));
+    };
+    deny(denialsOf(5));
+    const card = await eventually("a card", () => api.find("folder-0."));
+    approve(1);
+    await eventually("four calls", () => card.html.includes("Tool calls denied: 4"));
+    expect(card.html).to.contain("folder-0.").and.contain("folder-4.").and.not.contain("folder-1.");
+    expect(card.html).to.not.contain("Approved");
+    expect(card.buttons).to.have.length(2);
+    approve(0, 2);
+    await eventually("two calls", () => card.html.includes("Tool calls denied: 2"));
+    api.pressButton(card, "Approve");
+    await settled(card);
+    await eventually("a turn", () => turns.ran.length === 1);
+    expect(turns.approved).to.deep.equal([idsOf(3, 4)]);
+  });
+
   it("lose their buttons if the calls may not be approved", async () => {
     const { api, turns } = await inTelegram();
     deny(denialsOf(1));

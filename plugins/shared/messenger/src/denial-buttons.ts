@@ -3,7 +3,7 @@ import type { Answers } from "./answers.js";
 import { attempt } from "./background.js";
 import { type Board, newToken } from "./board.js";
 import { denialsCard, MAX_DENIED_SHOWN } from "./cards.js";
-import { codeOf, reasonOf } from "./failures.js";
+import { codeOf, reasonOf, unlessRejected } from "./failures.js";
 import type { Message, Messenger, Press } from "./messenger.js";
 import type { State } from "./state.js";
 import type { CardOf } from "./state-entries.js";
@@ -79,7 +79,7 @@ export class DenialButtons {
     }
   }
 
-  /** Removes the buttons of calls that were approved through the API. */
+  /** Removes calls that were approved through the API; with the last one of a card, its buttons. */
   async approvedElsewhere(keyId: string, { approved = [] }: TurnResponse): Promise<void> {
     if (approved.length === 0) return;
     const ids = new Set(approved.map(({ tool_use_id: id }) => id));
@@ -88,9 +88,12 @@ export class DenialButtons {
     for (const card of this.options.state.cards) {
       const { subject, verdict } = card;
       if (subject.kind !== "denials" || verdict !== undefined) continue;
-      if (!subject.toolUseIds.some((id) => ids.has(id))) continue;
-      const outcome = withoutRun(say("approvedBy", { who: keyId }), approved, subject.toolUseIds, say);
-      await this.#settleDenials({ ...card, subject }, outcome);
+      const shown = shownOf(subject);
+      const left = shown.filter((id) => !ids.has(id));
+      if (left.length === shown.length) continue;
+      const outcome = withoutRun(say("approvedBy", { who: keyId }), approved, shown, say);
+      if (left.length === 0) await this.#settleDenials({ ...card, subject }, outcome);
+      else await this.#reduce({ ...card, subject: { ...subject, toolUseIds: left } });
     }
   }
 
@@ -148,6 +151,22 @@ export class DenialButtons {
     else state.setCard(card);
   }
 
+  /** Shows fewer calls, unless all of them are decided by the time its turn comes. */
+  async #reduce(reduced: DenialsCard): Promise<void> {
+    const { state, messenger, ledger, scope } = this.options;
+    const { token, messageId, subject } = reduced;
+    state.setCard(reduced);
+    await state.saved();
+    await this.#board.inOrder(token, async () => {
+      // Without it the message would approve calls that it does not show.
+      if ((await ledger.response(subject.turnId)) === undefined) return;
+      const message = await this.#messageOf(reduced);
+      const now = state.card(token);
+      if (now === undefined || now.verdict !== undefined) return;
+      await unlessRejected(scope, messenger.edit(messageId, message));
+    });
+  }
+
   async #settleDenials(card: DenialsCard, verdict: string): Promise<void> {
     const message = await this.#messageOf(card, verdict);
     await this.#board.inOrder(card.token, () => this.#board.settle({ ...card, verdict }, message));
@@ -161,7 +180,7 @@ export class DenialButtons {
     });
   }
 
-  async #messageOf({ subject, token, who }: DenialsCard, verdict: string): Promise<Message> {
+  async #messageOf({ subject, token, who }: DenialsCard, verdict?: string): Promise<Message> {
     const { ledger, say, messenger } = this.options;
     const response = await ledger.response(subject.turnId);
     const shown = shownOf(subject);
