@@ -48,6 +48,24 @@ describe("a written answer to a question", () => {
     expect(turns.ran).to.have.length(1);
   });
 
+  it("with a file counts without it, and the sender learns that", async () => {
+    const { started, thread } = await askedInSlack("Which port?");
+    const { approvalService, slack, turns } = started;
+    slack.files.set("F1", Buffer.from("a,b"));
+    const url_private = `http://${slack.host}/files/F1`;
+    const files = [{ id: "F1", mimetype: "text/csv", name: "t.csv", url_private, size: 3 }];
+    slack.write("", { thread, files });
+    expect(await started.shows("Files can't answer a question.")).to.include({ thread });
+    expect(approvalService.approvals.get("q1")?.status).to.equal("pending");
+    slack.write("8080", { thread, files });
+    await eventually("a decision", () => approvalService.approvals.get("q1")?.status === "allowed");
+    expect(approvalService.approvals.get("q1")?.decision?.updatedInput).to.deep.equal({
+      answers: { "Which port?": "8080" },
+    });
+    await eventually("two notes", () => slack.texts().join().split("Files can't").length === 3);
+    expect(turns.ran).to.have.length(1);
+  });
+
   it("that comes too late is answered with that", async () => {
     const { started, thread } = await askedInSlack("Which port?");
     const { approvalService, slack } = started;

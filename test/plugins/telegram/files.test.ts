@@ -155,6 +155,23 @@ describe("telegram's progress and files", () => {
       expect(JSON.stringify(bot.running.lines)).not.to.contain("sk-secret");
     });
 
+    it("answers questions with voice messages", async () => {
+      const address = transcriber.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      bot = await (await TestBot.start({ transcribe_url: `http://127.0.0.1:${port}/` })).ready();
+      bot.api.files.set("v1", Buffer.from("the sound"));
+      const input = { questions: [{ question: "What now?", options: [{ label: "stop", description: "" }] }] };
+      bot.ask({ id: "q1", kind: "question", tool: "AskUserQuestion", input });
+      const question = await bot.shows("What now?");
+      const extra = { text: undefined, voice: { file_id: "v1", duration: 2, mime_type: "audio/ogg" } };
+      bot.api.write("", { replyTo: question.id, extra });
+      await eventually("a decision", () => bot.approvalService.approvals.get("q1")?.status === "allowed");
+      expect(bot.approvalService.approvals.get("q1")?.decision?.updatedInput).to.deep.equal({
+        answers: { "What now?": "run the tests" },
+      });
+      expect(bot.turns.ran).to.have.length(0);
+    });
+
     it("stops reading an answer that does not end", async () => {
       let sent = 0;
       const chunk = Buffer.alloc(65_536, "x");

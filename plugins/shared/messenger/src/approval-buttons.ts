@@ -127,14 +127,29 @@ export class ApprovalButtons {
     return false;
   }
 
-  async #answeredBy(card: Card, text: string, by: Press): Promise<boolean> {
-    const { subject, token } = card;
-    if (subject.kind !== "approval" || this.#open(token) === undefined) return false;
+  /** Whether a question is shown there that waits for an answer. */
+  async isAsked(isThere: (card: Card) => boolean): Promise<boolean> {
+    for (const card of this.options.state.cards) {
+      if (isThere(card) && (await this.#askedBy(card)) !== undefined) return true;
+    }
+    return false;
+  }
+
+  async #askedBy({ subject, token }: Card) {
+    if (subject.kind !== "approval" || this.#open(token) === undefined) return undefined;
     const approval = await this.options.approvalService.get(subject.approvalId);
     const open = this.#open(token);
-    if (approval?.kind !== "question" || approval.status !== "pending" || open === undefined) return false;
+    if (approval?.kind !== "question" || approval.status !== "pending" || open === undefined)
+      return undefined;
     // Another answer to its last question is being decided.
-    if ((open.subject.answered ?? []).length >= questionsOf(approval).length) return false;
+    if ((open.subject.answered ?? []).length >= questionsOf(approval).length) return undefined;
+    return { open, approval };
+  }
+
+  async #answeredBy(card: Card, text: string, by: Press): Promise<boolean> {
+    const asked = await this.#askedBy(card);
+    if (asked === undefined) return false;
+    const { open, approval } = asked;
     // It is taken: an error must not have it delivered again, as the answer to the next question. And nothing that comes
     // after it must wait until the messenger accepts what is shown.
     const { background, state } = this.options;

@@ -15,7 +15,7 @@ import { Pace } from "./growing-answer.js";
 import type { Attachment, ButtonPress, Messenger, Person } from "./messenger.js";
 import { SessionFiles } from "./session-files.js";
 import type { State } from "./state.js";
-import type { Card } from "./state-entries.js";
+import type { Card, Waiting } from "./state-entries.js";
 import type { Say, TextKey } from "./texts.js";
 import { Transcriber, type TranscriberOptions } from "./transcriber.js";
 
@@ -122,7 +122,7 @@ export class ChatService {
 
   /** Resolves when the message needs no redelivery; the work that it started continues. */
   async receive(incoming: Incoming): Promise<void> {
-    const { key, messageId, command, replyTo, text, from, attachments, album } = incoming;
+    const { key, messageId, command, replyTo, text, from, attachments } = incoming;
     if (command !== undefined)
       return this.#background.run("a command", () => this.#commands.run(command, key, messageId));
     const isThere = (card: Card) =>
@@ -130,14 +130,29 @@ export class ChatService {
       (this.options.messenger.answersInThread && card.key === key);
     const reply = (said: string) =>
       this.#background.run("a note", () => this.#conversations.write(key, messageId, said));
-    if (text !== "" && (await this.#approvals.answeredByText(isThere, text, { from, reply }))) return;
-    await this.#conversations.accept({
-      key,
-      messageId,
-      prompt: text,
-      ...(attachments.length > 0 && { attachments }),
-      ...(album !== undefined && { album }),
-    });
+    const answeredBy = async (answer: string) =>
+      answer !== "" && (await this.#approvals.answeredByText(isThere, answer, { from, reply }));
+    if (attachments.length > 0 && (await this.#approvals.isAsked(isThere)))
+      return this.#answerWithFiles(incoming, answeredBy);
+    if (await answeredBy(text)) return;
+    await this.#conversations.accept(waitingOf(incoming));
+  }
+
+  async #answerWithFiles(
+    incoming: Incoming,
+    answeredBy: (answer: string) => Promise<boolean>,
+  ): Promise<void> {
+    const { key, messageId, attachments } = incoming;
+    const waiting = waitingOf(incoming);
+    const answer = async (said: string) => {
+      // The question was decided by the time that the answer was heard: it is a prompt.
+      if (said !== "" && !(await answeredBy(said))) return this.#conversations.accept(waiting);
+      if (!attachments.every(({ mediaType }) => isVoice(mediaType)))
+        this.note(key, messageId, "filesNoAnswer");
+    };
+    if (!attachments.some(({ mediaType }) => isVoice(mediaType))) return answer(waiting.prompt);
+    // What comes after it must not wait for a transcription.
+    this.#background.run("a spoken answer", async () => answer(await this.#conversations.heard(waiting)));
   }
 
   /** Somebody who may use the bot pressed a button. */
@@ -190,4 +205,14 @@ export class ChatService {
       if (response.permission_denials !== undefined) await this.#denials.denied(shown, response);
     });
   }
+}
+
+function waitingOf({ key, messageId, text, attachments, album }: Incoming): Waiting {
+  return {
+    key,
+    messageId,
+    prompt: text,
+    ...(attachments.length > 0 && { attachments }),
+    ...(album !== undefined && { album }),
+  };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LedgerView, PluginScope, SessionsView, TurnHandle, TurnRunner } from "@claudeway/core";
 import type { Answers } from "./answers.js";
+import { isVoice } from "./attachments.js";
 import type { Background } from "./background.js";
 import { reasonOf } from "./failures.js";
 import { IncomingFiles, MAX_FILES, withinLimit } from "./incoming-files.js";
@@ -120,6 +121,13 @@ export class Conversations {
   /** Resolves when all of its work has ended. Call it after the plugin's signal was aborted. */
   async close(): Promise<void> {
     await Promise.all(this.#running);
+  }
+
+  /** A message with what was said in its voice messages, as text. Its other files are not read. */
+  async heard(message: Waiting): Promise<string> {
+    const attachments = (message.attachments ?? []).filter(({ mediaType }) => isVoice(mediaType));
+    const read = () => this.#files.read(withinLimit({ ...message, attachments }));
+    return (await this.#fetching.run(this.options.scope.signal, read)).prompt;
   }
 
   /** Sends a text of the bot itself. */

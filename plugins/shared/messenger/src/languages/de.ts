@@ -75,6 +75,8 @@ export const de: Texts = {
   noFile: "Die Datei {path} gibt es in dieser Sitzung nicht.",
   fileNotSent: "Die Datei {name} konnte nicht gesendet werden: {reason}",
   fileLost: "Eine Datei dieser Nachricht war bei {messenger} nicht abzuholen. Senden Sie sie noch einmal.",
+  filesNoAnswer:
+    "Dateien können eine Frage nicht beantworten. Senden Sie sie noch einmal, sobald sie beantwortet ist.",
   tooManyFiles:
     "Ich lese die ersten {most} Dateien einer Nachricht. Weggelassen: {count}. Senden Sie sie in einer weiteren.",
   filesTooLarge:

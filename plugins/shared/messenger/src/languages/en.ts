@@ -72,6 +72,7 @@ export const en = {
   noFile: "There is no file {path} in this session.",
   fileNotSent: "The file {name} could not be sent: {reason}",
   fileLost: "A file of this message could not be fetched from {messenger}. Send it again.",
+  filesNoAnswer: "Files can't answer a question. Send them again once it is answered.",
   tooManyFiles:
     "I read the first {most} files of a message. Files left out: {count}. Send them in another one.",
   filesTooLarge:

@@ -70,6 +70,7 @@ export const tr: Texts = {
   noFile: "Bu oturumda {path} adlı bir dosya yok.",
   fileNotSent: "{name} dosyası gönderilemedi: {reason}",
   fileLost: "Bu mesajın bir dosyası {messenger} üzerinden alınamadı. Yeniden gönderin.",
+  filesNoAnswer: "Dosyalar bir soruyu yanıtlayamaz. Soru yanıtlandıktan sonra yeniden gönderin.",
   tooManyFiles:
     "Bir mesajın ilk {most} dosyasını okuyorum. Dışarıda kalan dosya: {count}. Bunları başka bir mesajla gönderin.",
   filesTooLarge:
