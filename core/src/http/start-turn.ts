@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type ClaimedTurn, GatewayError, type IdempotencyClaim, type PassingOn } from "@claudeway/ports";
 import type { Arrival } from "@claudeway/scheduling";
 import type { Logger } from "pino";
-import { claimTurn } from "../turns/idempotency.js";
+import { claimTurn, type KeyedRequest } from "../turns/idempotency.js";
 import type { Records } from "../turns/request.js";
 import type { Turn } from "../turns/turn.js";
 import type { TurnView, TurnViews } from "../turns/view.js";
@@ -26,7 +26,7 @@ export interface StartOptions {
 
 /** Starts the turns of requests. A request with a used `Idempotency-Key` joins its existing turn. */
 export class TurnStarter {
-  /** Turns of keys that have not begun or not ended: a second request joins them. */
+  /** Turns of keys that may begin, or have not ended: a second request joins them. */
   readonly #claimed = new Map<string, Promise<TurnView>>();
 
   constructor(
@@ -55,17 +55,31 @@ export class TurnStarter {
     const { keyId } = callerOf(ctx);
     const request = { keyId, route: routeOf(ctx), idempotencyKey, body: ctx.request.rawBody ?? "" };
     const arrival = arrive?.();
+    const view = this.#beginOrJoin(request, turnId, (id) => begin(id, arrival), arrival);
+    // Before its key is claimed: another request must not take it for a key whose turn never begins.
+    this.#claimed.set(turnId, view);
     try {
-      const claimed = await claimTurn(this.records, request, turnId, (id) => this.#claimed.has(id));
-      if ("claim" in claimed)
-        return { view: await this.#beginClaimed(claimed.claim, (id) => begin(id, arrival)), detach: true };
-      // The request that claimed it may have arrived later, and wait for this one.
-      arrival?.leave();
-      const view = (await this.#claimed.get(claimed.turnId)) ?? (await this.#find(keyId, claimed));
-      return { view, detach: true };
+      return { view: await view, detach: true };
+    } catch (error) {
+      this.#claimed.delete(turnId);
+      throw error;
     } finally {
       arrival?.leave();
     }
+  }
+
+  async #beginOrJoin(
+    request: KeyedRequest,
+    turnId: string,
+    begin: (turnId: string) => Promise<Turn>,
+    arrival: Arrival | undefined,
+  ): Promise<TurnView> {
+    const claimed = await claimTurn(this.records, request, turnId, (id) => this.#claimed.has(id));
+    if ("claim" in claimed) return this.#beginClaimed(claimed.claim, begin);
+    this.#claimed.delete(turnId);
+    // The request that claimed it may have arrived later, and wait for this one.
+    arrival?.leave();
+    return (await this.#claimed.get(claimed.turnId)) ?? (await this.#find(request.keyId, claimed));
   }
 
   /** Throws `Elsewhere` if another node runs the turn, or is about to begin it. */
@@ -89,7 +103,6 @@ export class TurnStarter {
       void turn.ended.then(({ outcome }) => this.#forget(claim, outcome.end === "refused"));
       return this.views.follow(turn);
     });
-    this.#claimed.set(claim.turnId, beginning);
     try {
       return await beginning;
     } catch (error) {

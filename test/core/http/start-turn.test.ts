@@ -38,10 +38,12 @@ describe("an Idempotency-Key", () => {
 
   it("makes one turn of two requests at once", async () => {
     gateway = await createTestGateway();
-    const both = await Promise.all([1, 2].map(() => send("/task", { prompt: "Hi" }, "b")));
-    const ids = both.map(({ headers }) => headers.get("x-turn-id"));
-    expect(ids[0]).to.be.a("string").and.equal(ids[1]);
-    expect(gateway.ran).to.have.length(1);
+    const keys = Array.from({ length: 20 }, (_, n) => `b${n}`);
+    const answers = await Promise.all([...keys, ...keys].map((key) => send("/task", { prompt: "Hi" }, key)));
+    const ids = answers.map(({ headers }) => headers.get("x-turn-id"));
+    expect(ids.slice(keys.length)).to.deep.equal(ids.slice(0, keys.length));
+    expect(new Set(ids)).to.have.property("size", keys.length);
+    expect(gateway.ran).to.have.length(keys.length);
   });
 
   it("of an approval that resumes a waiting turn refers to that turn", async () => {

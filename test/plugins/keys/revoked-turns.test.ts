@@ -191,15 +191,15 @@ describe("parked turns of keys that are revoked", () => {
     }
   }
 
-  it("go on when they are decided, and are refused with on_revoke = cancel", async () => {
+  it("go on when they are decided, and fail with on_revoke = cancel", async () => {
     expect(await decided({}, remove())).to.equal("completed");
-    expect(await decided({ on_revoke: "cancel" }, remove())).to.equal("refused");
+    expect(await decided({ on_revoke: "cancel" }, remove())).to.equal("failed");
   });
 
-  it("are refused if the request said cancel, and go on if it said finish", async () => {
+  it("fail if the request said cancel, and go on if it said finish", async () => {
     const CANCEL = { on_revoke: "cancel" };
     for (const revoke of [disable({ running: "cancel" }), remove("?running=cancel")])
-      expect(await decided({}, revoke)).to.equal("refused");
+      expect(await decided({}, revoke)).to.equal("failed");
     for (const revoke of [disable({ running: "finish" }), remove("?running=finish")])
       expect(await decided(CANCEL, revoke)).to.equal("completed");
   });
@@ -212,10 +212,10 @@ describe("parked turns of keys that are revoked", () => {
         await gateway.enable(["keys", section]);
       };
     const CANCEL = { on_revoke: "cancel" };
-    expect(await decided({}, disable({ running: "cancel" }), restart({}))).to.equal("refused");
+    expect(await decided({}, disable({ running: "cancel" }), restart({}))).to.equal("failed");
     expect(await decided(CANCEL, remove("?running=finish"), restart(CANCEL))).to.equal("completed");
-    expect(await decided({}, disable({ running: "cancel" }), remove())).to.equal("refused");
-    expect(await decided({}, remove(), remove("?running=cancel"), restart({}))).to.equal("refused");
+    expect(await decided({}, disable({ running: "cancel" }), remove())).to.equal("failed");
+    expect(await decided({}, remove(), remove("?running=cancel"), restart({}))).to.equal("failed");
   });
 
   it("go on if their key was enabled again, also when it is revoked later", async () => {
