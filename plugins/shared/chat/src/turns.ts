@@ -174,11 +174,25 @@ export class ChatTurns {
     });
   }
 
+  /** The key may be limited to other models: then the client's own does the job. */
   async *#runSideJob(request: ChatRequest, gone: AbortSignal): AsyncGenerator<ChatEvent, void> {
-    const { turns, systemPrompt, sideJobModel } = this.parts;
+    try {
+      yield* this.#runTask(request, this.parts.sideJobModel, gone);
+    } catch (error) {
+      if (codeOf(error) !== "FORBIDDEN") throw error;
+      yield* this.#runTask(request, request.model.id, gone);
+    }
+  }
+
+  async *#runTask(
+    request: ChatRequest,
+    model: string | undefined,
+    gone: AbortSignal,
+  ): AsyncGenerator<ChatEvent, void> {
+    const { turns, systemPrompt } = this.parts;
     const handle = await turns.task(request.keyId, {
       ...this.#promptOf(request),
-      model: sideJobModel,
+      ...(model !== undefined && { model }),
       systemPrompt: request.system ?? systemPrompt,
       options: { tools: [] },
     });
