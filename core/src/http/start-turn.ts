@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { type ClaimedTurn, GatewayError, type IdempotencyClaim, type PassingOn } from "@claudeway/ports";
 import type { Arrival } from "@claudeway/scheduling";
 import type { Logger } from "pino";
-import { claimTurn, type KeyedRequest } from "../turns/idempotency.js";
 import type { Records } from "../turns/request.js";
 import type { Turn } from "../turns/turn.js";
 import type { TurnView, TurnViews } from "../turns/view.js";
@@ -53,9 +52,10 @@ export class TurnStarter {
       return { view: this.views.follow(turn), detach };
     }
     const { keyId } = callerOf(ctx);
-    const request = { keyId, route: routeOf(ctx), idempotencyKey, body: ctx.request.rawBody ?? "" };
+    const bodyHash = hash("sha256", ctx.request.rawBody ?? "");
+    const claim = { keyId, route: routeOf(ctx), idempotencyKey, bodyHash, turnId };
     const arrival = arrive?.();
-    const view = this.#beginOrJoin(request, turnId, (id) => begin(id, arrival), arrival);
+    const view = this.#beginOrJoin(claim, (id) => begin(id, arrival), arrival);
     // Before its key is claimed: another request must not take it for a key whose turn never begins.
     this.#claimed.set(turnId, view);
     try {
@@ -68,18 +68,22 @@ export class TurnStarter {
     }
   }
 
+  /** Throws CONFLICT if the key was used with another body within the last 24 h. */
   async #beginOrJoin(
-    request: KeyedRequest,
-    turnId: string,
+    claim: IdempotencyClaim,
     begin: (turnId: string) => Promise<Turn>,
     arrival: Arrival | undefined,
   ): Promise<TurnView> {
-    const claimed = await claimTurn(this.records, request, turnId, (id) => this.#claimed.has(id));
-    if ("claim" in claimed) return this.#beginClaimed(claimed.claim, begin);
-    this.#claimed.delete(turnId);
+    const { ledger, ownership } = this.records;
+    const mayBegin = (turnId: string) => this.#claimed.has(turnId);
+    const claimed = await ledger.idempotency.claim(claim, ownership.owner?.owner, mayBegin);
+    if (claimed === "new") return this.#beginClaimed(claim, begin);
+    if (claimed === "conflict")
+      throw new GatewayError("CONFLICT", "this Idempotency-Key was used with another body");
+    this.#claimed.delete(claim.turnId);
     // The request that claimed it may have arrived later, and wait for this one.
     arrival?.leave();
-    return (await this.#claimed.get(claimed.turnId)) ?? (await this.#find(request.keyId, claimed));
+    return (await this.#claimed.get(claimed.turnId)) ?? (await this.#find(claim.keyId, claimed));
   }
 
   /** Throws `Elsewhere` if another node runs the turn, or is about to begin it. */
