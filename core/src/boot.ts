@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { KnownSecrets } from "@claudeway/config";
 import {
   ConfigError,
   childEnvironment,
   KeyEnvironments,
+  type KnownSecrets,
   type LoadedConfig,
   rememberedEnvironment,
   shortSecretWarnings,
@@ -26,7 +26,6 @@ import {
   type Ledger,
   messageOf,
   type Ownership,
-  type SessionTotals,
   type SharedTranscripts,
   type SpawnPlan,
   type TurnRecord,
@@ -45,7 +44,7 @@ import { createPluginServices } from "./offers.js";
 import { fileSecrets, ONE_NODE } from "./one-node.js";
 import type { GatewayParts } from "./services.js";
 import { loseBackground } from "./turns/background.js";
-import { recordLostTurns, writeMissingLines } from "./turns/lost.js";
+import { recordLostTurns, type WrittenSince, writeMissingLines } from "./turns/lost.js";
 
 /** Prefixes of the gateway's own routes. */
 export const OWN_PREFIXES = [
@@ -136,7 +135,7 @@ export async function boot(options: BootOptions): Promise<RunningGateway> {
 }
 
 async function open(options: BootOptions, opened: Opened): Promise<RunningGateway> {
-  const { loaded, version, env, cwd, secrets, log, read, distribution, selection = selectionOf } = options;
+  const { loaded, version, env, cwd, secrets, log, distribution, selection = selectionOf } = options;
   const { config } = loaded;
   const times = new StartTimes();
   const kernel = new Kernel({ ...options.kernel, log, cwd, secrets, reservedPrefixes: OWN_PREFIXES });
@@ -166,7 +165,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const keyEnvironments = new KeyEnvironments(loaded);
   const accounts = new AccountLimits((keyId) => keyEnvironments.accountsOf(keyId));
   const stored = cluster?.ledger.transcripts;
-  const written = (session: string, keyId: string, since: Date, before: SessionTotals | undefined) =>
+  const written: WrittenSince = (session, keyId, since, before) =>
     source.writtenSince?.(session, keyEnvironments.of(environment(), keyId), since, before, stored) ??
     Promise.resolve(undefined);
   const lost = await times.step("what an earlier run left", async () => {
@@ -213,32 +212,13 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     },
     { kernel, engine, ledger, ownership, audit, approvalService, log, ...nodeOf(cluster) },
   );
-  const { showPublicUrl = () => undefined } = options;
-  const control = new Control({
-    version,
-    loaded,
-    kernel,
-    gateway,
-    engine,
-    read,
-    selection,
-    secrets,
-    log,
-    cluster,
-    showPublicUrl,
-  });
+  const control = new Control({ ...options, selection, kernel, gateway, engine, cluster });
   kernel.offer(
     createPluginServices({
+      ...gateway.services,
       ledger,
       control,
       approvals: approvalService,
-      sessions: gateway.services.sessions,
-      files: gateway.services.files,
-      keyLimits: gateway.services.keyLimits,
-      tasks: gateway.services.tasks,
-      history: gateway.services.history,
-      turns: gateway.services.turns,
-      work: gateway.services.localWork,
       fields: kernel.requestFields,
       dataDir: config.data_dir,
       warn: (warning) => kernel.notify("budgetWarning", warning),

@@ -1,7 +1,6 @@
 import { createHmac } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import type { KnownSecrets } from "@claudeway/config";
-import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import { ConfigError, type KnownSecrets, type LoadedConfig } from "@claudeway/config";
 import type {
   GatewayControl,
   GatewayPaths,
@@ -31,7 +30,7 @@ export interface ControlParts {
   readonly log: Logger;
   readonly cluster: Cluster | undefined;
   /** Shows the operator the public URL. */
-  readonly showPublicUrl: (url: string) => void;
+  readonly showPublicUrl?: (url: string) => void;
 }
 
 /** The `control` service for plugins. */
@@ -71,7 +70,7 @@ export class Control implements GatewayControl {
     return this.parts.kernel.descriptions();
   }
 
-  async enable(source: PluginSource, sections = this.#sections()): Promise<void> {
+  async enable(source: PluginSource, sections = this.#loaded.pluginSections): Promise<void> {
     await this.parts.kernel.enable({ plugins: [source], sections });
     await this.#pluginsChanged();
   }
@@ -166,7 +165,7 @@ export class Control implements GatewayControl {
     this.parts.log.info(
       url === undefined ? "the public address is no longer available" : `public address: ${url}`,
     );
-    if (url !== undefined) this.parts.showPublicUrl(url);
+    if (url !== undefined) this.parts.showPublicUrl?.(url);
     this.parts.kernel.notify("publicUrl", url);
   }
 
@@ -176,11 +175,6 @@ export class Control implements GatewayControl {
 
   address(): ListenAddress | undefined {
     return this.parts.gateway.address;
-  }
-
-  /** The sections of the configuration without `enabled`; enabled plugins are listed by name. */
-  #sections(): NonNullable<PluginSelection["sections"]> {
-    return this.#loaded.pluginSections;
   }
 }
 

@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { SessionHistory } from "@claudeway/conversations";
-import type { KeyLimitTable } from "@claudeway/kernel";
 import {
   type Approvals,
   type Capabilities,
@@ -17,22 +15,11 @@ import {
   type TurnHandle,
   type TurnRunner,
 } from "@claudeway/kernel";
-import type {
-  BudgetWarning,
-  Caller,
-  Ledger,
-  LocalWork,
-  PassingOn,
-  SessionOrder,
-  Singletons,
-} from "@claudeway/ports";
+import type { BudgetWarning, Caller, Ledger, PassingOn, SessionOrder, Singletons } from "@claudeway/ports";
 import { readFileContent } from "@claudeway/workdirs";
-import type { FileParts } from "./http/routes/files.js";
 import { ledgerLines } from "./ledger-lines.js";
 import { markedEnvironment } from "./marker.js";
-import type { Sessions } from "./sessions.js";
-import type { Tasks } from "./tasks.js";
-import type { RunningTurns } from "./turns/running.js";
+import type { Services } from "./services.js";
 import type { Turn } from "./turns/turn.js";
 
 /** The heartbeat interval of a silent stream. Plugins have no proxy to keep open, but a reader requires a number. */
@@ -43,17 +30,12 @@ const PLUGIN_TASK = "plugin task";
 /** How often what plugins watch in the store is looked at, where other gateways write to it, in ms. */
 const WATCH_MS = 1000;
 
-export interface PluginServicesParts extends Pick<Capabilities, "control" | "approvals"> {
+export interface PluginServicesParts
+  extends Pick<Capabilities, "control" | "approvals">,
+    Pick<Services, "sessions" | "history" | "keyLimits" | "tasks" | "files" | "turns" | "localWork"> {
   readonly ledger: Ledger;
-  readonly sessions: Sessions;
-  readonly history: SessionHistory;
-  readonly keyLimits: KeyLimitTable;
-  readonly tasks: Tasks;
-  readonly files: Pick<FileParts, "files" | "slots">;
-  readonly turns: RunningTurns;
   /** In a cluster: what reaches sessions of other nodes. */
   readonly passing?: PassingOn | undefined;
-  readonly work: LocalWork;
   readonly fields: RequestFields;
   readonly dataDir: string;
   /** Tells plugins that a share of a budget is used up. */
@@ -68,8 +50,6 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   /** Removes secrets from JSON. */
   readonly redact: (json: string) => string;
 }
-
-type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns" | "fields" | "passing" | "work">;
 
 /** Creates the gateway's services for plugins. */
 export function createPluginServices(parts: PluginServicesParts): PluginServices {
@@ -151,14 +131,15 @@ function approvalsOf(approvalService: Approvals): Approvals {
   };
 }
 
-function createTurnRunner({ sessions, tasks, turns, fields, passing, work }: RunnerParts): TurnRunner {
+function createTurnRunner(parts: PluginServicesParts): TurnRunner {
+  const { sessions, tasks, turns, fields, passing, localWork } = parts;
   const carryOut = async (order: SessionOrder, keyId: string, sessionId: string) => {
     const caller = asCaller(keyId);
-    return (await passing?.order(order, sessionId, caller)) ?? work.carryOut(order, sessionId, caller);
+    return (await passing?.order(order, sessionId, caller)) ?? localWork.carryOut(order, sessionId, caller);
   };
   return {
     startSession: async (keyId, request = {}) => {
-      const { model = "sonnet", systemPrompt, workdir, options = {}, hidden, history = [] } = request;
+      const { model = "sonnet", systemPrompt, workdir, options = {}, hidden = false, history = [] } = request;
       history.forEach(checkHistory);
       const body = { model, system_prompt: systemPrompt, workdir, ...fieldsOf(options) };
       const checked = fields.read("session-start-request", given(body));

@@ -3,10 +3,8 @@ import { join } from "node:path";
 import type { LoadedConfig } from "@claudeway/config";
 import { SessionForks, SessionHistory } from "@claudeway/conversations";
 import { SessionEvents } from "@claudeway/events";
-import type { Kernel } from "@claudeway/kernel";
-import { KeyLimitTable } from "@claudeway/kernel";
+import { type Kernel, KeyLimitTable } from "@claudeway/kernel";
 import type {
-  ApprovalMode,
   AuditLog,
   CommandName,
   Engine,
@@ -21,7 +19,6 @@ import type {
 } from "@claudeway/ports";
 import {
   type AccountChoice,
-  type AccountLimits,
   LedgerWatch,
   LimitWaits,
   MemoryBudget,
@@ -41,17 +38,15 @@ import { Tasks } from "./tasks.js";
 import { OptionReader } from "./turn-options.js";
 import { Background } from "./turns/background.js";
 import { ParkedTurns } from "./turns/parked.js";
+import type { TurnContext } from "./turns/request.js";
 import { Resumption } from "./turns/resumption.js";
 import { RunningTurns } from "./turns/running.js";
 
-export interface GatewayOptions {
+export interface GatewayOptions extends Pick<TurnContext, "accounts" | "approvalMode"> {
   readonly version: string;
   readonly loaded: Pick<LoadedConfig, "config" | "keys" | "keyLimits">;
   /** The spawn plan that the `spawn` hook starts from. */
   readonly spawn: (workdir: string, keyId?: string, account?: AccountChoice) => SpawnPlan;
-  readonly accounts: AccountLimits;
-  /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
-  readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly workdirs: Pick<WorkdirOptions, "base" | "guarded" | "configFile">;
 }
 

@@ -125,7 +125,6 @@ export class TwoGateways {
         ...services,
         control: undefined as never,
         approvals: approvalService,
-        work: services.localWork,
         passing,
         fields: kernel.requestFields,
         dataDir: join(dir, "data"),
