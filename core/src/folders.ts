@@ -1,8 +1,7 @@
 import { accessSync, constants, existsSync, rmdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ConfigError, claudeFolder, configFoldersOfKeys, type LoadedConfig } from "@claudeway/config";
-import type { WorkdirOptions } from "@claudeway/workdirs";
-import { makeFolder } from "@claudeway/workdirs";
+import { makeFolder, type WorkdirOptions } from "@claudeway/workdirs";
 
 /** A folder that must exist. */
 export interface NamedFolder {

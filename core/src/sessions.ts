@@ -1,12 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type { SessionForks, SessionHistory } from "@claudeway/conversations";
 import { kindsOf, type SessionEvents } from "@claudeway/events";
-import { type ExtendedRequest, type Kernel, type SessionInfo, toPrompt } from "@claudeway/kernel";
+import {
+  type ExtendedRequest,
+  type Kernel,
+  type NewSessionRequest,
+  type SessionInfo,
+  toPrompt,
+} from "@claudeway/kernel";
 import {
   type Caller,
   type Engine,
   GatewayError,
-  type HistoryMessage,
   type Ledger,
   type NewSession,
   type Ownership,
@@ -37,14 +42,6 @@ import { NO_USAGE } from "./turns/usage.js";
 export interface SessionListQuery extends PageQuery {
   /** Pairs that turns of each session carry; undefined: any. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
-}
-
-/** How a session begins, beside what its request says. */
-export interface SessionBeginning {
-  /** Lists leave the session out. */
-  readonly hidden?: boolean | undefined;
-  /** What was said before. */
-  readonly history?: readonly HistoryMessage[] | undefined;
 }
 
 export interface SessionParts {
@@ -84,7 +81,7 @@ export class Sessions {
   async start(
     caller: Caller,
     request: ExtendedRequest<"session-start-request">,
-    { hidden = false, history = [] }: SessionBeginning = {},
+    { hidden = false, history = [] }: Pick<NewSessionRequest, "hidden" | "history"> = {},
   ): Promise<SessionRecord> {
     const { history: histories, kernel, ledger, ownership, turns, workdirs } = this.parts;
     turns.checkLedger();

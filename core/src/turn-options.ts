@@ -1,6 +1,6 @@
-import type { KeyLimitTable } from "@claudeway/kernel";
 import {
   fieldOf,
+  type KeyLimitTable,
   type OptionChanges,
   type OptionFields,
   optionsOf,

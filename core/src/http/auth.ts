@@ -1,14 +1,8 @@
 import { hash, timingSafeEqual } from "node:crypto";
-import { isShortSecret } from "@claudeway/config";
+import { type ApiKey, isShortSecret } from "@claudeway/config";
 import { type Caller, clientError, GatewayError } from "@claudeway/ports";
 import { networkOf } from "./client-address.js";
 import type { GuessThrottle } from "./guesses.js";
-
-export interface Key {
-  /** A safe folder name. */
-  readonly id: string;
-  readonly secret: string;
-}
 
 interface KnownKey {
   readonly digest: Buffer;
@@ -33,7 +27,7 @@ export class Keyring {
    */
   readonly #accepted = new Map<string, KnownKey>();
 
-  constructor(keys: readonly Key[]) {
+  constructor(keys: readonly ApiKey[]) {
     this.#keys = keys.map(({ id, secret }, index) => ({
       digest: digestOf(secret),
       caller: Object.freeze({ keyId: id, admin: index === 0 }),

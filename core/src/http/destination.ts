@@ -3,7 +3,7 @@ import { isLinkPath } from "../approvals/links.js";
 import { isPage } from "./plugin-paths.js";
 
 /** Which authentication a route requires. */
-export type Access = "key" | "admin" | "none";
+export type Access = Mount["auth"];
 
 /** Where a request goes. */
 export interface Destination {

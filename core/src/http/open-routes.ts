@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http";
+import type { Mount } from "@claudeway/kernel";
 import { toGatewayError } from "@claudeway/ports";
 import { bearerOf, type Keyring } from "./auth.js";
 import type { Authentication } from "./authentication.js";
@@ -8,12 +8,8 @@ import type { SharedThrottle } from "./guesses.js";
 import { IncomingRequest } from "./incoming.js";
 import { headOf } from "./request-info.js";
 
-/** Routes that need no key. */
-export interface OpenRoutes {
-  /** The name under which refusals are counted. */
-  readonly prefix: string;
-  readonly isKnown?: ((headers: IncomingHttpHeaders) => boolean) | undefined;
-}
+/** Routes that need no key. Refusals are counted under their prefix. */
+export type OpenRoutes = Pick<Mount, "prefix" | "isKnown">;
 
 export interface OpenRoutesOptions {
   readonly keyring: Keyring;

@@ -5,6 +5,7 @@ import {
   type Ledger,
   type PassingOn,
   type StopReason,
+  type TurnEnd,
   type TurnInfo,
   type TurnOrigin,
 } from "@claudeway/ports";
@@ -34,16 +35,7 @@ export interface TurnView {
   stop(reason: StopReason): void;
 }
 
-export type TurnState =
-  | "queued"
-  | "running"
-  | "parked"
-  | "completed"
-  | "failed"
-  | "refused"
-  | "interrupted"
-  | "timeout"
-  | "lost";
+export type TurnState = "queued" | "running" | "parked" | TurnEnd;
 
 /** How much of ended turns is kept for clients that reconnect, and for how long. */
 const KEPT_BYTES = 64 * 1024 * 1024;
