@@ -6,44 +6,32 @@ import type { Logger } from "pino";
 /** The message for the model if no plugin answered for a call. */
 const UNDECIDED = "This gateway's rules have no answer for this call, so it was not run.";
 
-/** Gives the current hooks. */
-interface DecidingKernel {
-  readonly hooks: Pick<Hooks, "approve">;
-}
-
-/** The plugins' verdict on a call. No answer, or a tap that fails, is a deny. Never rejects. */
-export async function verdictOf(
-  kernel: DecidingKernel,
+/** A call that plugins decide, and what gives their current hooks. */
+type Asked = [
+  kernel: { readonly hooks: Pick<Hooks, "approve"> },
   call: ToolCall,
   turn: TurnInfo,
   log: Logger,
-): Promise<Verdict> {
-  return (await answered(kernel, call, turn, log)) ?? { verdict: "deny", message: UNDECIDED };
+];
+
+/** The plugins' verdict on a call. No answer, or a tap that fails, is a deny. Never rejects. */
+export async function verdictOf(...asked: Asked): Promise<Verdict> {
+  return (await answered(...asked)) ?? { verdict: "deny", message: UNDECIDED };
 }
 
 /** The reason if a plugin denies a call that a person has allowed; undefined if it may run. Never rejects. */
-export async function refusalOf(
-  kernel: DecidingKernel,
-  call: ToolCall,
-  turn: TurnInfo,
-  log: Logger,
-): Promise<string | undefined> {
-  const verdict = await answered(kernel, call, turn, log);
+export async function refusalOf(...asked: Asked): Promise<string | undefined> {
+  const verdict = await answered(...asked);
   return verdict?.verdict === "deny" ? verdict.message : undefined;
 }
 
 /** The same where no answer is a deny too. Never rejects. */
-export async function denialOf(...asked: Parameters<typeof verdictOf>): Promise<string | undefined> {
+export async function denialOf(...asked: Asked): Promise<string | undefined> {
   const verdict = await verdictOf(...asked);
   return verdict.verdict === "deny" ? verdict.message : undefined;
 }
 
-async function answered(
-  kernel: DecidingKernel,
-  call: ToolCall,
-  turn: TurnInfo,
-  log: Logger,
-): Promise<Verdict | undefined> {
+async function answered(...[kernel, call, turn, log]: Asked): Promise<Verdict | undefined> {
   try {
     return await kernel.hooks.approve.promise(call, turn);
   } catch (error) {

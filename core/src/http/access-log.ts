@@ -69,14 +69,7 @@ function whenOver({ req, res }: GatewayContext, report: () => void): void {
 
 /** Writes a request's audit line and notifies the plugins. */
 export function notifyCompleted(request: CompletedRequest, { kernel, audit }: Listeners): void {
-  writeLine(request, audit);
-  kernel.notify("requestCompleted", request);
-}
-
-function writeLine(
-  { method, path, status, durationMs, keyId, node }: CompletedRequest,
-  audit: AuditLog,
-): void {
+  const { method, path, status, durationMs, keyId, node } = request;
   const level = status >= 500 ? "ERROR" : status >= 400 ? "WARN" : "INFO";
   // One literal: a copy of the line would cost as much as all the rest of it.
   const line = <Key extends string | null>(message: string, key_id: Key) =>
@@ -93,6 +86,7 @@ function writeLine(
   if (keyId !== null && node !== undefined) audit.request({ ...line("request", keyId), node });
   else if (keyId !== null) audit.request(line("request", keyId));
   else if (REFUSED.has(status)) audit.refused(line("request refused", null));
+  kernel.notify("requestCompleted", request);
 }
 
 /** The second that was last formatted, since 1970, and its text up to the milliseconds. */

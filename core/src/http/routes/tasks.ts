@@ -3,7 +3,7 @@ import type { TaskList } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Tasks } from "../../tasks.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
-import { callerOf, type GatewayState } from "../context.js";
+import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { metadataOf, pageOf } from "../query.js";
 import type { TurnStarter } from "../start-turn.js";
 
@@ -14,13 +14,15 @@ export function taskRoutes(
   starter: TurnStarter,
   fields: RequestFields,
 ): void {
-  router.post("/task", async (ctx) => {
+  const start = async (ctx: GatewayContext, route: string) => {
     const body = fields.read("task-request", ctx.request.body);
     const caller = callerOf(ctx);
     const { storeFiles } = ctx.state;
-    const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task", storeFiles });
-    await answerWithResult(ctx, await tasks.withId((id) => starter.start(ctx, body, begin, { turnId: id })));
-  });
+    const begin = (id: string) => tasks.start(caller, body, { id, route, storeFiles });
+    const started = await tasks.withId((id) => starter.start(ctx, body, begin, { turnId: id }));
+    return { body, started };
+  };
+  router.post("/task", async (ctx) => answerWithResult(ctx, (await start(ctx, "POST /task")).started));
   router.get("/tasks", async (ctx) => {
     ctx.body = (await tasks.list(callerOf(ctx), {
       ...pageOf(ctx),
@@ -28,11 +30,7 @@ export function taskRoutes(
     })) satisfies TaskList;
   });
   router.post("/task/stream", async (ctx) => {
-    const body = fields.read("task-request", ctx.request.body);
-    const caller = callerOf(ctx);
-    const { storeFiles } = ctx.state;
-    const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task/stream", storeFiles });
-    const started = await tasks.withId((id) => starter.start(ctx, body, begin, { turnId: id }));
+    const { body, started } = await start(ctx, "POST /task/stream");
     answerWithEvents(ctx, started, { mode: body.stream });
   });
 }
