@@ -48,6 +48,44 @@ describe("the state of conversations", () => {
     expect(other.waiting).to.deep.equal([]);
   });
 
+  it("keeps the session of a conversation that begins anew, for its turns that still run", async () => {
+    const store = memoryStore();
+    const state = await State.open({ store, name: "chat-1", log });
+    state.setConversation("t7", { model: "sonnet", sessionId: "s0" });
+    for (let n = 1; n <= 7; n++) {
+      state.setConversation("t7", { model: "opus" });
+      expect(state.keyOfSession(`s${n - 1}`)).to.equal("t7");
+      state.setConversation("t7", { model: "opus", sessionId: `s${n}` });
+    }
+    await state.saved();
+    for (const now of [state, await State.open({ store, name: "chat-1", log })]) {
+      expect(now.sessionsOf("t7")).to.deep.equal(["s2", "s3", "s4", "s5", "s6", "s7"]);
+      expect(now.keyOfSession("s1")).to.equal(undefined);
+      expect(now.keyOfSession("s2")).to.equal("t7");
+      now.setConversation("t7", undefined);
+      expect(now.keyOfSession("s2")).to.equal(undefined);
+    }
+  });
+
+  it("loses only what the store refuses, of all that is written at once", async () => {
+    const store = memoryStore();
+    const write: typeof store.write = async (changes) => {
+      if (changes.some((change) => "value" in change && JSON.stringify(change.value).length > 64 * 1024))
+        throw new RangeError("a value is too large");
+      return store.write(changes);
+    };
+    const state = await State.open({ store: { ...store, write }, name: "chat-1", log });
+    for (let n = 0; n < 60; n++) {
+      state.accept(String(n));
+      if (n % 25 === 10) state.setWaiting({ key: "t7", messageId: `large-${n}`, prompt: "x".repeat(70_000) });
+    }
+    expect(await state.saved()).to.equal(false);
+    const again = await State.open({ store, name: "chat-1", log });
+    for (let n = 0; n < 60; n++) expect(again.accept(String(n)), String(n)).to.equal(false);
+    expect(again.waiting).to.deep.equal([]);
+    expect(await state.saved()).to.equal(true);
+  });
+
   it("is not opened among gateways that share the ledger if the owner can't be stored", async () => {
     const store = { ...memoryStore(), write: async () => ({ ok: false, reason: "full" }) as const };
     const refused = await State.open({ store, name: "chat-1", log, shared: true }).catch(String);

@@ -106,8 +106,8 @@ export class Commands {
   async #stop(key: string, messageId: string): Promise<void> {
     const { state, turns, conversations, terms } = this.options;
     const count = conversations.drop(key);
-    const sessionId = state.conversation(key)?.sessionId;
-    const stopped = sessionId !== undefined && (await interrupt(turns, terms.keyId, sessionId));
+    const interrupts = state.sessionsOf(key).map((id) => interrupt(turns, terms.keyId, id));
+    const stopped = (await Promise.all(interrupts)).includes(true);
     if (count > 0) return conversations.note(key, messageId, "stoppedMany", { count });
     await conversations.note(key, messageId, stopped ? "stopped" : "nothingRuns");
   }

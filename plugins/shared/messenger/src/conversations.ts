@@ -213,7 +213,7 @@ export class Conversations {
       events: ["tools"],
     } as const;
     const handle = await turns.prompt(terms.keyId, sessionId, request);
-    state.setWaiting({ ...waiting, begun: true, turnId: handle.id });
+    state.setWaiting({ ...waiting, begun: true, turnId: handle.id, sessionId });
     return { handle, sessionId };
   }
 
@@ -226,9 +226,9 @@ export class Conversations {
   }
 
   /** The gateway stopped while this message was being answered. */
-  async #pickUp({ key, messageId, turnId }: Waiting): Promise<void> {
+  async #pickUp({ key, messageId, turnId, ...waiting }: Waiting): Promise<void> {
     const { turns, answers, ledger, state, terms, othersRun } = this.options;
-    const sessionId = state.conversation(key)?.sessionId ?? "";
+    const sessionId = waiting.sessionId ?? state.conversation(key)?.sessionId ?? "";
     if (turnId === undefined) return this.note(key, messageId, "interrupted");
     const shown = { turnId, sessionId, keyId: terms.keyId, key, messageId };
     const handle = turns.follow(turnId);

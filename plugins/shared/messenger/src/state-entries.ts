@@ -6,6 +6,8 @@ export interface Conversation {
   readonly model: string;
   /** What was chosen for the session that begins with the next message. */
   readonly workdir?: string;
+  /** Sessions that it went on from, whose turns may still run, oldest first. */
+  readonly earlier?: readonly string[];
 }
 
 /** An unanswered message. */
@@ -22,6 +24,7 @@ export interface Waiting {
   /** Set once its turn was started: it must not be started again. */
   readonly begun?: true;
   readonly turnId?: string;
+  readonly sessionId?: string;
 }
 
 /** A message with buttons. The buttons' data contains the token, which is valid for this message only. */

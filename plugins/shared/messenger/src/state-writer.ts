@@ -69,13 +69,18 @@ export class StateWriter {
     // Simultaneous changes are written together.
     await new Promise((resolve) => setImmediate(resolve));
     let stored = true;
+    let most = MAX_CHANGES;
     while (this.#changes.size > 0) {
-      const batch = [...this.#changes].slice(0, MAX_CHANGES);
+      const batch = [...this.#changes].slice(0, most);
       const result = await this.#write(
         batch.map(([key, value]) => (value === undefined ? { key, delete: true } : { key, value })),
       );
       if (result !== "stored") stored = false;
       if (result === "failed") break;
+      // One of them may be refused: the others must not be lost with it.
+      const isSplit = result === "refused" && batch.length > 1;
+      most = isSplit ? 1 : Math.min(2 * most, MAX_CHANGES);
+      if (isSplit) continue;
       // What has changed meanwhile is written again.
       for (const [key, value] of batch) if (this.#changes.get(key) === value) this.#changes.delete(key);
     }
@@ -114,8 +119,8 @@ export class StateWriter {
     return true;
   }
 
-  /** `refused`: it would be again. `failed`: it is repeated. */
-  async #write(changes: readonly StoreChange[]): Promise<"stored" | "refused" | "failed"> {
+  /** `refused`: it would be again. `lost`: another gateway has the chat. `failed`: it is repeated. */
+  async #write(changes: readonly StoreChange[]): Promise<"stored" | "refused" | "lost" | "failed"> {
     const { store, log } = this.options;
     try {
       let result = await store.write(this.#claimed(changes));
@@ -124,7 +129,7 @@ export class StateWriter {
       this.#failures = 0;
       if (!result.ok) {
         log.error(`cannot store the bot's state: ${REASONS[result.reason]}`);
-        return "refused";
+        return result.reason === "conflict" ? "lost" : "refused";
       }
       if (this.#mine !== undefined) this.#mine = result.versions[0];
       return "stored";

@@ -23,6 +23,7 @@ export interface StateOptions extends StateWriterOptions {
 const MAX_CHAINED = 5000;
 const MAX_TAKEN = 2000;
 const MAX_CARDS = 500;
+const MAX_EARLIER = 5;
 /** In bytes of JSON; a value of the store has up to 64 KiB. */
 const MAX_VALUE = 60_000;
 
@@ -65,12 +66,20 @@ export class State {
     return this.#conversations.rows.get(key);
   }
 
-  setConversation(key: string, conversation: Conversation | undefined): void {
-    const before = this.conversation(key)?.sessionId;
-    if (before !== undefined) this.#sessions.delete(before);
-    if (conversation === undefined) this.#conversations.delete(key);
-    else this.#conversations.set(key, conversation);
-    if (conversation?.sessionId !== undefined) this.#sessions.set(conversation.sessionId, key);
+  /** The sessions of the conversation stay known, for their turns that still run, until it is forgotten. */
+  setConversation(key: string, conversation: Omit<Conversation, "earlier"> | undefined): void {
+    const before = this.sessionsOf(key);
+    for (const id of before) this.#sessions.delete(id);
+    if (conversation === undefined) return void this.#conversations.delete(key);
+    const earlier = before.filter((id) => id !== conversation.sessionId).slice(-MAX_EARLIER);
+    this.#conversations.set(key, { ...conversation, ...(earlier.length > 0 && { earlier }) });
+    for (const id of this.sessionsOf(key)) this.#sessions.set(id, key);
+  }
+
+  /** Its session, and those before it, oldest first. */
+  sessionsOf(key: string): readonly string[] {
+    const { earlier = [], sessionId } = this.conversation(key) ?? {};
+    return sessionId === undefined ? earlier : [...earlier, sessionId];
   }
 
   /** The conversation of this session. */
@@ -201,7 +210,7 @@ export class State {
     const { n } = value;
     if (kind === "conversation" && isConversation(value)) {
       this.#conversations.restore(id, value, n);
-      if (value.sessionId !== undefined) this.#sessions.set(value.sessionId, id);
+      for (const session of this.sessionsOf(id)) this.#sessions.set(session, id);
     } else if (kind === "chain" && "key" in value && typeof value.key === "string") {
       this.#chain.restore(id, { key: value.key }, n);
       this.#last.set(value.key, id);
