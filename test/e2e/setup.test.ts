@@ -119,8 +119,8 @@ describe("the setup", () => {
     install(
       "claudeway-plugin-greets",
       `export default { name: "greeter", apiVersion: 1, apply() {}, configSchema: {
-         type: "object", additionalProperties: false, required: ["word"],
-         properties: { word: { type: "string", minLength: 3, description: "What it says." }, loud: { type: "boolean" } } } };`,
+         type: "object", additionalProperties: false, required: ["word", "pace"],
+         properties: { pace: { type: "integer", default: 3, description: "How fast." }, word: { type: "string", minLength: 3, description: "What it says." }, loud: { type: "boolean" } } } };`,
       "Greets\u001b[2J\u202e whoever\ncomes.",
     );
     const one = start("init");
@@ -143,6 +143,7 @@ describe("the setup", () => {
       greeter: { enabled: true, package: "claudeway-plugin-greets", word: "hello" },
     });
     expect(written()).to.contain('# What it says.\nword = "hello"\n').and.contain("#loud =");
+    expect(written(), "what has a default is not asked").to.contain("#pace = 3");
     const { stdout } = await runToEnd(["check"], dir, home());
     expect(stdout).to.match(/^ok +plugins +greeter/m);
   });

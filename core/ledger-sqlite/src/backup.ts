@@ -110,7 +110,10 @@ async function openChecked(made: string, source: string): Promise<Database> {
   } catch (error) {
     copy.close();
     // SQLite names the temporary copy; the operator knows the backup.
-    throw error instanceof LedgerError ? new LedgerError(error.message.replaceAll(made, source)) : error;
+    if (!(error instanceof LedgerError)) throw error;
+    const said = error.message.replaceAll(made, source);
+    // What to do with a damaged ledger is not what to do with a backup.
+    throw new LedgerError(said.replace(`ledger ${source} ${DAMAGED}`, `${source} is no backup, or is damaged`));
   }
 }
 

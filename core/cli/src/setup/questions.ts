@@ -35,9 +35,11 @@ export async function ask(question: Question, terminal: Terminal): Promise<unkno
   return answer === "" ? undefined : readAnswer(answer, setting);
 }
 
-/** The required settings of a section, in the schema's order. */
-export function requiredSettings({ required }: JSONSchema): string[] {
-  return Array.isArray(required) ? required.filter((name) => typeof name === "string") : [];
+/** The settings that a section must have, in the schema's order. One with a default is never missing. */
+export function requiredSettings(schema: JSONSchema): string[] {
+  const { required } = schema;
+  const names = Array.isArray(required) ? required.filter((name) => typeof name === "string") : [];
+  return names.filter((name) => !("default" in settingOf(schema, name)));
 }
 
 /** The defaults of the section's own settings. */
