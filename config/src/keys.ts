@@ -64,7 +64,8 @@ export function checkKeyLimits(limits: KeyLimits, keys: readonly ApiKey[], where
   const stray = Object.keys(limits).find((id) => !ids.includes(id));
   if (stray !== undefined) {
     const hint = didYouMean(stray, ids);
-    throw new ConfigError(`${where}.${nameOf(stray)}: unknown key;${hint} known keys: ${ids.join(", ")}`);
+    const known = `known keys: ${ids.join(", ")}; a new key needs a secret, here or in WRAPPER_KEYS`;
+    throw new ConfigError(`${where}.${nameOf(stray)}: unknown key;${hint} ${known}`);
   }
 }
 

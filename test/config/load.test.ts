@@ -177,7 +177,7 @@ describe("keys", () => {
     const limits = loadRun({ file: "[keys.42]\nmax_running = 2", env: { WRAPPER_KEYS: "admin:1,42:2" } });
     expect(limits.keys.map(({ id }) => id)).to.deep.equal(["admin", "42"]);
     expect(() => loadRun({ file: "[keys.cii]\nmax_running = 2", env: { WRAPPER_KEYS: "ci:2" } })).to.throw(
-      "keys.cii: unknown key; did you mean ci? known keys: ci",
+      "keys.cii: unknown key; did you mean ci? known keys: ci; a new key needs a secret, here or in WRAPPER_KEYS",
     );
   });
 

@@ -149,7 +149,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "a section of a key that is not there",
     { file: "[keys.aadmin]\nmax_running = 1", env: { WRAPPER_KEYS: "ci:hunter1,admin:hunter2" } },
-    `${FILE}: keys.aadmin: unknown key; did you mean admin? known keys: ci, admin`,
+    `${FILE}: keys.aadmin: unknown key; did you mean admin? known keys: ci, admin; a new key needs a secret, here or in WRAPPER_KEYS`,
   ],
   ["an id that climbs", { argv: ["--keys", "..:hunter2"] }, `--keys: entry 1: ${ID}`],
   ["an id with two dots", { argv: ["--keys", "a..b:hunter2"] }, `--keys: entry 1: ${ID}`],

@@ -280,6 +280,11 @@ describe("a start that is refused", () => {
     expect(demo.stdout).to.match(/^ok +login +not needed: the plugin demo answers instead of Claude$/m);
     expect(demo.stdout).to.match(/^ok +permissions .*\. Plugins may change this when they start: demo\.$/m);
     expect(demo.code).to.equal(0);
+    const broken = await runToEnd(["check", "--port", "0", "--enable-plugin", "telegram,demo"], dir, home);
+    expect(broken.stdout.match(/^FAIL .*/gm)).to.have.length(1);
+    expect(broken.stdout)
+      .to.match(/^FAIL plugins +\S/m)
+      .and.match(/^ok +login +not checked: plugins could not/m);
   });
 
   it("what an enabled plugin needs, reported by check", async () => {

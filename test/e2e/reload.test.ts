@@ -37,7 +37,7 @@ const BROKEN: readonly (readonly [string, string, string | RegExp])[] = [
   [
     "a limit for no key",
     `${GOOD}[keys.ghost]\nmax_running = 2\n`,
-    /^FILE: keys\.ghost: unknown key; known keys: admin, bob$/,
+    /^FILE: keys\.ghost: unknown key; known keys: admin, bob; a new key needs a secret, here or in WRAPPER_KEYS$/,
   ],
   [
     "an unset variable",

@@ -31,6 +31,8 @@ export interface CheckLine {
   readonly text: string;
 }
 
+const UNKNOWN = "not checked: plugins could not be loaded, of which one may answer instead of Claude";
+
 /** Checks everything a start needs, in the order of a start, without starting. */
 export async function checkAll(
   loaded: LoadedConfig,
@@ -49,7 +51,8 @@ export async function checkAll(
     [
       "login",
       async () =>
-        insteadOfClaude(await plugins.catch(() => [])) ?? checkLogin(loaded, childEnvironment(env, secrets)),
+        (await plugins.then(insteadOfClaude, () => UNKNOWN)) ??
+        checkLogin(loaded, childEnvironment(env, secrets)),
     ],
     ["permissions", async () => describePermissions(loaded, env, await plugins.catch(() => []))],
     ...foldersOf(loaded).map((folder) => [folder.name, () => describeFolder(folder)] as const),
