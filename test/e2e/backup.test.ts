@@ -122,7 +122,10 @@ describe("claudeway backup", () => {
       [["backup"], "backup must have one argument, the file to write; got 0"],
       [["restore", "first.sqlite"], `restore: ${gateway.dataDir} must be empty; move its content away first`],
       [["restore", "gone.sqlite", "--data-dir", "new"], "restore: file not found: gone.sqlite"],
-      [["restore", "notes.txt", "--data-dir", "new"], new RegExp(`^${at("notes.txt")} is no backup, or is damaged \\(`)],
+      [
+        ["restore", "notes.txt", "--data-dir", "new"],
+        new RegExp(`^${at("notes.txt")} is no backup, or is damaged \\(`),
+      ],
       [["restore", ".", "--data-dir", "new"], "restore: . must be a file, got a directory"],
       [
         ["restore", "copy-1.sqlite", "--data-dir", "new"],

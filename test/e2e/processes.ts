@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import type { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
-/** A tool call that would run for a minute. */
-export const LONG_CALL = "[[bash node -e 'setTimeout(() => {}, 60000)']]";
+/** A tool call that would run for ten minutes. */
+export const LONG_CALL = "[[bash node -e 'setTimeout(() => {}, 600000)']]";
 
 /** Waits until the process of `LONG_CALL` is there; resolves to all of the gateway's, by pid. */
 export function longCallRunning(gateway: TestGateway): Promise<number[]> {

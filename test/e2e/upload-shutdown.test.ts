@@ -16,13 +16,15 @@ describe("an upload while the gateway shuts down", () => {
   });
   afterEach(() => gateway.dispose());
 
-  async function begun(bytes: number): Promise<RawClient> {
+  /** An upload of which the rest is sent as the gateway gets its signal. */
+  async function begun(bytes: number, rest = ""): Promise<RawClient> {
     const client = await RawClient.open(gateway.url);
     client.send(
       `PUT ${talk.path}/files/large HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEYS.admin}\r\ncontent-length: ${SIZE}\r\n\r\n${"x".repeat(bytes)}`,
     );
     await eventually("the upload", () => files().length === 1);
     gateway.signal("SIGTERM");
+    client.send(rest);
     await eventually("the signal's line", () => gateway.stderr.includes("SIGTERM: closing"));
     return client;
   }
@@ -41,8 +43,7 @@ describe("an upload while the gateway shuts down", () => {
   });
 
   it("is finished if it arrives in time", async () => {
-    const client = await begun(SIZE - 1);
-    client.send("x");
+    const client = await begun(SIZE - 1, "x");
     await client.closed;
     expect(client.answer.status).to.equal(200);
     expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });

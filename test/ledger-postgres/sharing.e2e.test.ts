@@ -170,14 +170,16 @@ for (const newest of [false, true])
       for (let round = 0; round < 10; round++) {
         const turn = newTurn(session);
         await ledgers[0].turns.begin(turn, { epoch: 0 });
+        // The same end sent twice is known again: these are of different gateways.
+        const endAt = (n: number, text: string) => {
+          const { response, ...ended } = outcome(turn, usageOfBoth("sonnet"));
+          return { ...ended, response: { ...response, result: `${text} of ${n}` } };
+        };
         const ends = await Promise.all(
-          ledgers.flatMap(({ turns }) => [
-            turns.end(turn.id, outcome(turn, usageOfBoth("sonnet")), { at: turn.createdAt }),
+          ledgers.flatMap(({ turns }, n) => [
+            turns.end(turn.id, endAt(n, "end"), { at: turn.createdAt }),
             turns
-              .markLost(turn.id, {
-                at: turn.createdAt,
-                respond: () => outcome(turn, usageOfBoth("sonnet")).response,
-              })
+              .markLost(turn.id, { at: turn.createdAt, respond: () => endAt(n, "loss").response })
               .then((lost) => lost !== undefined),
           ]),
         );

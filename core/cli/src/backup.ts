@@ -45,7 +45,8 @@ export async function restore({ config, args: [name = ""] }: LoadedConfig, cwd: 
     throw new ConfigError("restore: the ledger is in PostgreSQL: restore it with pg_restore");
   const source = resolve(cwd, name);
   if (!existsSync(source)) throw new ConfigError(`restore: file not found: ${name}`);
-  if (statSync(source).isDirectory()) throw new ConfigError(`restore: ${name} must be a file, got a directory`);
+  if (statSync(source).isDirectory())
+    throw new ConfigError(`restore: ${name} must be a file, got a directory`);
   if (existsSync(dataDir) && readdirSync(dataDir).length > 0) {
     throw new ConfigError(`restore: ${dataDir} must be empty; move its content away first`);
   }

@@ -113,7 +113,9 @@ async function openChecked(made: string, source: string): Promise<Database> {
     if (!(error instanceof LedgerError)) throw error;
     const said = error.message.replaceAll(made, source);
     // What to do with a damaged ledger is not what to do with a backup.
-    throw new LedgerError(said.replace(`ledger ${source} ${DAMAGED}`, `${source} is no backup, or is damaged`));
+    throw new LedgerError(
+      said.replace(`ledger ${source} ${DAMAGED}`, `${source} is no backup, or is damaged`),
+    );
   }
 }
 

@@ -2,8 +2,11 @@ import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { IncomingRequest } from "./incoming.js";
 
-/** How long data from a client that already has its response is read and discarded, in ms. */
-const LINGER_MS = 1_000;
+/**
+ * How long data from a client that already has its response is read and discarded, in ms. A reset would take the response from a
+ * proxy that has not read it yet.
+ */
+const LINGER_MS = 5_000;
 /** Requests of all connections that wait behind others of theirs; each holds some KB, and its client may read nothing. */
 const MAX_WAITING = 10_000;
 

@@ -85,7 +85,7 @@ describe("a folder of a repository that a sync replaces by a link", () => {
       expect(ran()).to.not.include(body.prompt);
     });
 
-    it(`refuses a turn that was parked meanwhile: ${field}`, async () => {
+    it(`does not let a turn go on that was parked meanwhile: ${field}`, async () => {
       const { folder, swap } = await folders();
       const session = await begin(field === "workdir" ? { workdir: folder } : { additional_dirs: [folder] });
       const parked = await prompt(session, "write");
@@ -96,7 +96,7 @@ describe("a folder of a repository that a sync replaces by a link", () => {
       const turn = async () =>
         (await (await repos.gateway.fetch(`/turns/${turnId}`, { key: "other" })).json()) as Turn;
       await eventually("its end", async () => !["parked", "running"].includes((await turn()).state));
-      expect((await turn()).state).to.equal("refused");
+      expect((await turn()).state).to.equal("failed");
       expect((await turn()).result?.error).to.match(REFUSED);
     });
   }
