@@ -66,6 +66,22 @@ describe("a written answer to a question", () => {
     expect(turns.ran).to.have.length(1);
   });
 
+  it("has the next question asked anew if its message was deleted", async () => {
+    const { started, thread } = await askedInSlack("Which port?", "Which host?");
+    const { approvalService, slack } = started;
+    slack.always.set("chat.update", { error: "message_not_found" });
+    slack.write("8080", { thread });
+    expect(await started.shows("Which host?")).to.include({ thread });
+    const cards = async () =>
+      (await started.store.list("")).entries.filter(({ key }) => key.includes("/card/"));
+    await eventually("one card", async () => (await cards()).length === 1);
+    slack.write("localhost", { thread });
+    await eventually("a decision", () => approvalService.approvals.get("q1")?.status === "allowed");
+    expect(approvalService.approvals.get("q1")?.decision?.updatedInput).to.deep.equal({
+      answers: { "Which port?": "8080", "Which host?": "localhost" },
+    });
+  });
+
   it("that comes too late is answered with that", async () => {
     const { started, thread } = await askedInSlack("Which port?");
     const { approvalService, slack } = started;

@@ -209,11 +209,17 @@ export class ApprovalButtons {
 
   /** Shows a question as it is now, unless it is decided by the time its turn comes. */
   async #redraw(card: Card, approval: Approval): Promise<void> {
-    const { state, messenger } = this.options;
+    const { state, messenger, homeKey } = this.options;
     state.setCard(card);
     const message = this.#messageOf(approval, card);
     await this.#board.inOrder(approval.id, async () => {
-      if (this.#open(card.token) !== undefined) await messenger.edit(card.messageId, message);
+      if (this.#open(card.token) === undefined || (await messenger.edit(card.messageId, message))) return;
+      // Its message was deleted: what is asked next would wait unseen.
+      const key = card.key ?? state.keyOfSession(approval.sessionId) ?? homeKey;
+      if (key === undefined) return;
+      const again = { ...card, token: newToken() };
+      await this.#board.post(again, key, this.#messageOf(approval, again));
+      state.endCard(card.token);
     });
   }
 
