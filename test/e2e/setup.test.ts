@@ -265,7 +265,8 @@ describe("the setup", () => {
     expect(await runToEnd(["init"], dir)).to.deep.equal({
       code: 1,
       stdout: "",
-      stderr: "claudeway: init: asks questions, so it must run on a terminal\n",
+      stderr:
+        "claudeway: init: asks questions, so it must run on a terminal; without one, copy config/claudeway.example.toml\n",
     });
   });
 });

@@ -57,7 +57,7 @@ export class ParkedTurns {
     if (withdraw && (await this.withdraw(turn, "a new prompt replaced it"))) return;
     const { approvalId, limit } = turn.parked;
     if (approvalId === undefined) throw waitsForLimit(turn.id, limit);
-    const message = `a tool call of this session waits for a decision: approval ${approvalId}`;
+    const message = `a tool call of this session waits for a decision: decide with POST /approvals/${approvalId}, or send withdraw_pending`;
     throw new GatewayError("CONFLICT", message, { details: { approval_id: approvalId } });
   }
 

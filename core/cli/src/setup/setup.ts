@@ -33,7 +33,10 @@ export function isFirstRun({ file, force, plugins }: LoadedConfig): boolean {
 
 /** `claudeway init`. Rejects with `SetupCancelled` on Ctrl-C, without writing anything. */
 export async function init({ file }: StandaloneCommand, env: NodeJS.ProcessEnv, cwd: string): Promise<void> {
-  if (!hasTerminal()) throw new ConfigError("init: asks questions, so it must run on a terminal");
+  if (!hasTerminal())
+    throw new ConfigError(
+      "init: asks questions, so it must run on a terminal; without one, copy config/claudeway.example.toml",
+    );
   await setUp({ cwd, file, hasKeys: env["WRAPPER_KEYS"] !== undefined });
 }
 
