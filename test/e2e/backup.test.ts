@@ -124,12 +124,12 @@ describe("claudeway backup", () => {
       [["restore", "gone.sqlite", "--data-dir", "new"], "restore: file not found: gone.sqlite"],
       [
         ["restore", "notes.txt", "--data-dir", "new"],
-        new RegExp(`^${at("notes.txt")} is no backup, or is damaged \\(`),
+        new RegExp(`^${at("notes.txt")} is not a backup, or is damaged \\(`),
       ],
       [["restore", ".", "--data-dir", "new"], "restore: . must be a file, got a directory"],
       [
         ["restore", "copy-1.sqlite", "--data-dir", "new"],
-        new RegExp(`^${at("copy-1.sqlite")} is no backup, or is damaged`),
+        new RegExp(`^${at("copy-1.sqlite")} is not a backup, or is damaged`),
       ],
     ];
     for (const [args, line] of refused) {

@@ -284,7 +284,7 @@ describe("a start that is refused", () => {
     expect(broken.stdout.match(/^FAIL .*/gm)).to.have.length(1);
     expect(broken.stdout)
       .to.match(/^FAIL plugins +\S/m)
-      .and.match(/^ok +login +not checked: plugins could not/m);
+      .and.match(/^ok +login +not checked: the plugins could not/m);
   });
 
   it("what an enabled plugin needs, reported by check", async () => {

@@ -31,7 +31,8 @@ export interface CheckLine {
   readonly text: string;
 }
 
-const UNKNOWN = "not checked: plugins could not be loaded, of which one may answer instead of Claude";
+const LOGIN_UNCHECKED =
+  "not checked: the plugins could not be loaded, and one of them may answer instead of Claude";
 
 /** Checks everything a start needs, in the order of a start, without starting. */
 export async function checkAll(
@@ -51,7 +52,7 @@ export async function checkAll(
     [
       "login",
       async () =>
-        (await plugins.then(insteadOfClaude, () => UNKNOWN)) ??
+        (await plugins.then(insteadOfClaude, () => LOGIN_UNCHECKED)) ??
         checkLogin(loaded, childEnvironment(env, secrets)),
     ],
     ["permissions", async () => describePermissions(loaded, env, await plugins.catch(() => []))],

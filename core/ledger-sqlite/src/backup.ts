@@ -114,7 +114,7 @@ async function openChecked(made: string, source: string): Promise<Database> {
     const said = error.message.replaceAll(made, source);
     // What to do with a damaged ledger is not what to do with a backup.
     throw new LedgerError(
-      said.replace(`ledger ${source} ${DAMAGED}`, `${source} is no backup, or is damaged`),
+      said.replace(`ledger ${source} ${DAMAGED}`, `${source} is not a backup, or is damaged`),
     );
   }
 }

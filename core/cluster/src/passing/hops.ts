@@ -13,7 +13,7 @@ const MAX_IDLE = 64;
 const KEEP_ALIVE_MS = 10_000;
 const RETRY_SECS = 2;
 
-const AGENT = { keepAlive: true, timeout: IDLE_MS, maxFreeSockets: MAX_IDLE };
+const AGENT = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, timeout: IDLE_MS, maxFreeSockets: MAX_IDLE };
 
 /** Connections to other nodes, and the requests and WebSockets on them that are not over. */
 export class Hops {
@@ -47,6 +47,7 @@ export class Hops {
     // A request that is upgraded closes at once; its connection stays.
     request.prependOnceListener("upgrade", (_answer, socket) => this.#keep(socket, to));
     request.once("socket", (socket) => {
+      // The agent does that for connections that wait for a request.
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
       if (!socket.connecting) return;
       const late = setTimeout(() => request.destroy(new Error("no connection in time")), CONNECT_MS);
